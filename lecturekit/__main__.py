@@ -1,0 +1,5 @@
+import sys
+
+from lecturekit.course.cli import main
+
+sys.exit(main())

@@ -1,0 +1,94 @@
+"""How likely is held-out data? Importance-weighted bounds with large k, and how many latents a model uses.
+
+[1] Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders. arXiv:1509.00519
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lecturekit.latent import LatentVariableModel
+from lecturekit.model import looking
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over test items in nats, and its standard error over those items. `values`: one per item, (N,)."""
+
+    mean: float
+    standard_error: float
+    values: Tensor = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.standard_error:.2f} nats"
+
+
+def importance_bound(
+    model: LatentVariableModel,
+    x: Tensor,
+    k: int = 5000,
+    y: Tensor | None = None,
+    *,
+    rows: int = 10_000,
+    seed: int = 0,
+    progress: bool = True,
+) -> Estimate:
+    """L_k of [1, eq. 8] on every item of x, (N, *event_shape), as the model sees it; k = 1 is the ELBO.
+
+    In expectation at most log p(x) and rising to it with k, so minus its mean bounds the test NLL from above. Memory is
+    bounded: at most about `rows` decoded items at a time, whatever N and k. The caller's random numbers and the model's mode
+    are left as they were. Raises ValueError for data that cannot be this model's.
+    """
+    if k < 1 or rows < 1 or len(x) == 0:
+        raise ValueError(
+            f"need k >= 1, rows >= 1 and at least one item, not k={k}, rows={rows}, {len(x)} items"
+        )
+    at_once = min(k, rows)  # samples of one item that are decoded together
+    items = max(1, rows // at_once)
+    values = []
+    bar = tqdm(
+        total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress
+    )
+    with looking(model, seed) as device, bar:
+        model.check(x[:items].to(device))
+        for i in range(0, len(x), items):
+            xs, ys = x[i : i + items].to(device), None if y is None else y[i : i + items].to(device)
+            total = torch.full((len(xs),), -math.inf, device=device)
+            for done in range(0, k, at_once):
+                log_w = model.log_weights(xs, min(at_once, k - done), ys)
+                total = torch.logaddexp(
+                    total, log_w.logsumexp(0)
+                )  # a running log of a sum: one number per item
+                bar.update(log_w.numel())
+            values.append((total - math.log(k)).cpu())
+    values = torch.cat(values).double()
+    error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
+    return Estimate(values.mean().item(), error, values)
+
+
+def active_units(
+    model: LatentVariableModel,
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    threshold: float = 0.01,
+    rows: int = 10_000,
+) -> Tensor:
+    """Which latent dimensions carry information, (latent,) of bool: Var_x(E_q[z | x]) > threshold [1, section 5.2].
+
+    x: (N, *event_shape), as the model sees it; at least two items.
+    """
+    if len(x) < 2:
+        raise ValueError("the variance over items needs at least two of them")
+    with looking(model) as device:
+        model.check(x[:rows].to(device))
+        means = [
+            model.encode(
+                x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
+            ).mean.cpu()
+            for i in range(0, len(x), rows)
+        ]
+    return torch.cat(means).var(0) > threshold

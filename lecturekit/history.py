@@ -1,0 +1,48 @@
+"""What happened during training: every logged term, every time it was logged."""
+
+from collections.abc import Iterator, Mapping
+
+
+class History(Mapping[str, list[float]]):
+    """`history["model/loss"]` is a list with one number per turn; `history.epochs("model/loss")` says when each came.
+
+    Names are player/term for what a loss returned and valid/key for what `validate` returned. `seconds` is the time spent
+    training, validation and callbacks left out.
+    """
+
+    def __init__(self):
+        self._epochs: dict[str, list[float]] = {}
+        self._values: dict[str, list[float]] = {}
+        self.seconds = 0.0
+
+    def add(self, name: str, epochs: list[float], values: list[float]) -> None:
+        """Append the values of a term and the times, in epochs of the first stream, at which they were logged."""
+        self._epochs.setdefault(name, []).extend(epochs)
+        self._values.setdefault(name, []).extend(values)
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._values:
+            raise KeyError(f"nothing was logged as {name!r}; there are {list(self._values)}")
+        return self._values[name]
+
+    def epochs(self, name: str) -> list[float]:
+        """When each value of a term was logged, in epochs of the first stream."""
+        self[name]
+        return self._epochs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def plot(self, *names: str):
+        """The curves of all terms, or of the named ones, as a matplotlib figure."""
+        from lecturekit.show import curves
+
+        return curves(self, *names)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self._values.items())
+        end = max((epochs[-1] for epochs in self._epochs.values()), default=0)
+        return f"History({end:.4g} epochs in {self.seconds:.1f} s; last {last})"

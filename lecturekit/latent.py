@@ -1,0 +1,93 @@
+"""Latent-variable models: everything from one primitive, the log-weights log p(x, z) - log q(z | x).
+
+    name here                symbol            formula
+    log_weights(x, k)        log w_i           log p(x, z_i) - log q(z_i | x),  z_i ~ q(z | x),  i = 1..k
+    elbo(x, k)               L(x)              1/k sum_i log w_i
+    bound(x, k)              L_k(x)            log 1/k sum_i w_i
+
+E[L] = log p(x) - KL(q(z | x) || p(z | x)) (Kingma & Welling 2014, eq. 1); E[L_k] rises with k to log p(x) (Burda et al. 2016,
+theorem 1). All in nats. A model with one layer of latents gives `prior`, `encode` and `decode`; one with more overrides
+`paths` and nothing else here.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from lecturekit.model import Batch, GenerativeModel, Terms
+
+
+class LatentVariableModel(GenerativeModel):
+    """A model p(x, z) of data and latents with an approximate posterior q(z | x)."""
+
+    # Whether z is a differentiable function of q's parameters; `paths` notes it.
+    reparameterized = True
+
+    def prior(self, y: Tensor | None = None) -> Distribution:
+        """p(z), or p(z | y)."""
+        raise NotImplementedError
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Distribution:
+        """q(z | x), a batch of B distributions."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+        """p(x | z) for z (..., B, *latent shape), a batch of (..., B) distributions over items."""
+        raise NotImplementedError
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        z = self.prior().mean
+        p = self.decode(z.expand(len(x), *z.shape))
+        if not p.support.check(x).all():
+            raise ValueError(
+                f"the data lie outside the support of this model's likelihood ({p.support}): they run from {x.min():.4g} "
+                f'to {x.max():.4g}. Bernoulli needs view="binary", discretized logistic view="levels"'
+            )
+
+    def paths(
+        self, x: Tensor, k: int = 1, y: Tensor | None = None
+    ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
+        """Draw z_1..z_k from q(z | x) for each item; return log p(x, z_i) and log q(z_i | x)."""
+        q = self.encode(x, y)
+        self.reparameterized = q.has_rsample
+        z = q.rsample((k,)) if q.has_rsample else q.sample((k,))
+        return self.prior(y).log_prob(z) + self.decode(z, y).log_prob(x), q.log_prob(z)
+
+    def log_weights(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, "k batch"]:
+        """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
+        if k < 1:
+            raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
+        log_joint, log_q = self.paths(x, k, y)
+        return log_joint - log_q
+
+    def elbo(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, " batch"]:
+        """The evidence lower bound, estimated by the mean of k log-weights: in expectation at most log p(x)."""
+        return self.log_weights(x, k, y).mean(0)
+
+    def bound(self, x: Tensor, k: int, y: Tensor | None = None) -> Float[Tensor, " batch"]:
+        """The importance-weighted bound L_k (Burda et al. 2016, eq. 8): in expectation between the ELBO and log p(x)."""
+        return self.log_weights(x, k, y).logsumexp(0) - math.log(k)
+
+    def loss(self, batch: Batch) -> Terms:
+        """Minus the ELBO, one sample per item, averaged over the batch."""
+        elbo = self.elbo(batch.x, 1, batch.y)
+        self.require_reparameterized()
+        return {"loss": -elbo.mean()}
+
+    def require_reparameterized(self) -> None:
+        """Refuse what would train, without a word, on a gradient that is zero."""
+        if not self.reparameterized:
+            raise TypeError(
+                f"{type(self).__name__} draws z by a step that autograd cannot see through, so the gradient of the ELBO "
+                "with respect to q would be wrong (zero in expectation), not noisy; use a score-function estimator"
+            )
+
+    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """z ~ p(z), then x ~ p(x | z): (n, *event_shape)."""
+        with torch.no_grad():
+            prior = self.prior(y)  # one distribution for all, or, where it depends on y, a batch of n
+            return self.decode(prior.sample(() if prior.batch_shape else (n,)), y).sample()

@@ -1,0 +1,144 @@
+"""What every system of the course is: a set of players that take turns.
+
+Maximum likelihood is the game with one player, wake-sleep has two, a GAN two, a LAPGAN two per level. A model says who
+its players are, what each of them moves and which loss each descends; `lecturekit.fit` plays the game. Hu et al. (2018),
+"On Unifying Deep Generative Models", argue that this is more than a manner of speaking.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+Terms = Mapping[str, Tensor]
+"""What a loss returns: 0-dim tensors. "loss" is descended, the others are logged. Never call .item() in a loss: it waits
+for the device."""
+
+
+@dataclass
+class Batch:
+    """What a loss sees in one turn.
+
+    x, y: the first stream's items (B, *event_shape) and labels (B,), or None where there are none.
+    streams: every stream by its name, each a Batch of its own: batch["labelled"].x.
+    progress: 0-dim, on the device, in [0, 1): how much of the training is over, for warm-up.
+    memo: a cache for one round, detached; whoever reads it must be able to compute it again.
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    streams: dict[str, "Batch"] = field(default_factory=dict)
+    progress: Tensor | None = None
+    memo: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> "Batch":
+        if name not in self.streams:
+            raise KeyError(f"no stream {name!r} in this batch; it has {sorted(self.streams)}")
+        return self.streams[name]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def adam(parameters: list[nn.Parameter]) -> Optimizer:
+    """The default optimizer: fused Adam with a learning rate of 1e-3."""
+    return Adam(parameters, lr=1e-3, fused=True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Player:
+    """One player of the game: `moves` are its parameters, `loss` what it descends.
+
+    turns: how many turns it takes in a round (a critic plays 5); turns 2, 3, ... draw fresh batches.
+    when: False makes it sit a turn out (the freezing rule of a GAN).
+    schedule: progress in [0, 1) -> factor on the base learning rate.
+    after: called after each step, under no_grad (the clipping of a WGAN).
+    """
+
+    name: str
+    moves: nn.Module | nn.Parameter | Sequence[nn.Module | nn.Parameter]
+    loss: Callable[[Batch], Terms]
+    optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam
+    turns: int = 1
+    when: Callable[[], bool | Tensor] | None = None
+    schedule: Callable[[float], float] | None = None
+    after: Callable[[], None] | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The trainable parameters that this player moves, each once, in a fixed order."""
+        moves = [self.moves] if isinstance(self.moves, nn.Module | nn.Parameter) else self.moves
+        found = [p for m in moves for p in (m.parameters() if isinstance(m, nn.Module) else [m])]
+        return list({id(p): p for p in found if p.requires_grad}.values())
+
+
+class GenerativeModel(nn.Module):
+    """The base of all models. A subclass sets `event_shape` and overrides `loss` (one player) or `players`.
+
+    event_shape: the shape of one item, (C, H, W) for images, (D,) for points.
+    simultaneous: True lets all players compute their gradients before any of them steps.
+    """
+
+    event_shape: tuple[int, ...]
+    simultaneous = False
+
+    def __init__(self):
+        super().__init__()
+        # A buffer, so that a model loaded from a file is not started (ActNorm!) a second time.
+        self.register_buffer("started", torch.tensor(False))
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError if the batch `x` cannot be data of this model. Called once per `fit` and per evaluation."""
+        if tuple(x.shape[1:]) != tuple(self.event_shape):
+            raise ValueError(
+                f"{type(self).__name__} models items of shape {tuple(self.event_shape)}, but the data has items of "
+                f"shape {tuple(x.shape[1:])}; give the model event_shape={tuple(x.shape[1:])}"
+            )
+
+    def start(self, draw: Callable[[int], Batch]) -> None:
+        """Set what depends on the data (ActNorm, visible biases, a reference batch), once, before the first step.
+
+        `draw(n)` gives a batch of n items (at most a whole stream) without moving the streams. Runs under no_grad; never
+        again on a model that has been started.
+        """
+
+    def loss(self, batch: Batch) -> Terms:
+        """The loss of a game with one player."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must override loss (one player) or players (several)"
+        )
+
+    def players(self) -> Sequence[Player]:
+        """Who plays; by default one player, "model", that moves all parameters and descends `loss`."""
+        return [Player(name="model", moves=self, loss=self.loss)]
+
+    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """n draws from the model, (n, *event_shape)."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be sampled: it does not override sample")
+
+
+@contextmanager
+def own_rng(device: torch.device, seed: int) -> Iterator[None]:
+    """Start from `seed` inside, and leave the caller's random numbers as they were."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def looking(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
+    """Look at a model without disturbing it: eval mode, no gradients, random numbers of its own; gives its device.
+
+    Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were.
+    """
+    modes = {module: module.training for module in model.modules()}
+    device = next(model.parameters()).device
+    model.eval()
+    try:
+        with own_rng(device, seed), torch.no_grad():
+            yield device
+    finally:
+        for module, mode in modes.items():
+            module.training = mode

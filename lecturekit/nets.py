@@ -1,0 +1,108 @@
+"""Building blocks that several models share, and the heads: the only place where distributions are built.
+
+A head casts to float32 (float64 stays) whatever becomes a distribution's parameter: log-weights in bfloat16 cost 0.3 nat.
+`validate_args=False` everywhere, because validation costs time, breaks compilation and waits for the device; a model's
+`check` looks at the data instead, once.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Independent, Normal, constraints
+from torch.nn import functional as F
+
+
+def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between them: mlp([784, 500, 500, 100])."""
+    layers = []
+    for a, b in pairwise(sizes):
+        layers += [nn.Linear(a, b), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def folded(net: nn.Module, x: Tensor, event_dims: int) -> Tensor:
+    """Apply a net to items of `event_dims` dimensions under any number of leading ones: (k, B, ...) goes as (k B, ...)."""
+    lead, event = x.shape[: x.ndim - event_dims], x.shape[x.ndim - event_dims :]
+    out = net(x.reshape(-1, *event))
+    return out.reshape(*lead, *out.shape[1:])
+
+
+def full_precision(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def gaussian(mean: Tensor, log_scale: Tensor, event_dims: int = 1) -> Independent:
+    """Diagonal Gaussian over the last `event_dims` dimensions; the scale is a standard deviation, not a variance."""
+    normal = Normal(full_precision(mean), full_precision(log_scale).exp(), validate_args=False)
+    return Independent(normal, event_dims, validate_args=False)
+
+
+def bernoulli(logits: Tensor, event_dims: int) -> Independent:
+    """Independent bits over the last `event_dims` dimensions."""
+    return Independent(
+        Bernoulli(logits=full_precision(logits), validate_args=False), event_dims, validate_args=False
+    )
+
+
+def discretized_logistic(location: Tensor, log_scale: Tensor, levels: int, event_dims: int) -> Independent:
+    """Integers 0..levels-1, independent over the last `event_dims` dimensions; see DiscretizedLogistic."""
+    base = DiscretizedLogistic(full_precision(location), full_precision(log_scale), levels)
+    return Independent(base, event_dims, validate_args=False)
+
+
+class DiscretizedLogistic(Distribution):
+    """A logistic density summed over the cell of each of `levels` integers 0, ..., levels - 1 (Kingma et al. 2016, 4).
+
+    loc and scale are in units of the range: level i stands at i / (levels - 1). The outermost cells reach to infinity, so
+    that the masses sum to 1.
+    """
+
+    def __init__(self, loc: Tensor, log_scale: Tensor, levels: int = 256):
+        self.loc, self.scale, self.levels = loc, log_scale.exp(), levels
+        super().__init__(loc.shape, validate_args=False)
+
+    @property
+    def support(self):
+        return constraints.integer_interval(0, self.levels - 1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected level, by E[X] = sum over i of P(X >= i)."""
+        edges = (torch.arange(1, self.levels).to(self.loc) - 0.5) / (self.levels - 1)
+        return torch.sigmoid((self.loc[..., None] - edges) / self.scale[..., None]).sum(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log mass of integer levels, in nats, elementwise."""
+        half = 0.5 / (self.levels - 1)
+        centred = value / (self.levels - 1) - self.loc
+        upper, lower = (centred + half) / self.scale, (centred - half) / self.scale
+        # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u)): no cancellation in a tail
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        mass = torch.where(value >= self.levels - 1, F.logsigmoid(-lower), inside)
+        return torch.where(value <= 0, F.logsigmoid(upper), mass)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with torch.no_grad():
+            u = torch.rand(tuple(sample_shape) + self.loc.shape, device=self.loc.device, dtype=self.loc.dtype)
+            u = u.clamp(torch.finfo(u.dtype).tiny, 1 - torch.finfo(u.dtype).eps)
+            level = (self.loc + self.scale * torch.logit(u)) * (self.levels - 1)
+            return level.round().clamp(0, self.levels - 1)
+
+
+# A pixel that never changes would drive a free scale to 0 and the density to infinity; e^-7 is under a quarter of an
+# 8-bit level.
+SMALLEST_LOG_SCALE = -7.0
+
+
+def location_and_scale(parameters: Tensor, event_dims: int) -> tuple[Tensor, Tensor]:
+    """Two numbers per item: the first half of the first event dimension is the location, the second the log scale."""
+    location, log_scale = full_precision(parameters).chunk(2, dim=-event_dims)
+    return location, log_scale.clamp(min=SMALLEST_LOG_SCALE)
+
+
+def bits_per_dim(log_prob_nats: Tensor, dimensions: int) -> Tensor:
+    """Nats per item -> bits per dimension."""
+    return -log_prob_nats / (dimensions * math.log(2))

@@ -1,0 +1,127 @@
+"""Where batches come from: endless rows of permutations whose position is one integer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lecturekit.model import Batch
+
+
+class TensorData:
+    """Tensors in memory, as a model sees them: x (N, *event_shape), y (N,) or None."""
+
+    def __init__(self, x: Tensor, y: Tensor | None = None):
+        if y is not None and len(x) != len(y):
+            raise ValueError(f"{len(x)} items but {len(y)} labels")
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def to(self, device) -> "TensorData":
+        return TensorData(self.x.to(device), None if self.y is None else self.y.to(device))
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.x[index], None if self.y is None else self.y[index]
+
+
+def as_data(data: Any) -> Any:
+    """Anything with `len`, `to(device)` and `batch(index) -> (x, y)`; tensors and (x, y) pairs are wrapped."""
+    if isinstance(data, Tensor):
+        data = TensorData(data)
+    elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(t, Tensor) for t in data):
+        data = TensorData(*data)
+    if not (hasattr(data, "batch") and hasattr(data, "to") and hasattr(data, "__len__")):
+        hint = "; give one of its splits: .train" if hasattr(data, "train") else ""
+        raise TypeError(
+            f"cannot train on a {type(data).__name__}: a split of lecturekit.data, a tensor or (x, y){hint}"
+        )
+    if len(data) == 0:
+        raise ValueError("cannot train on an empty dataset")
+    return data
+
+
+class Stream:
+    """An endless row of permutations of a dataset, each a function of (seed, key, epoch).
+
+    A batch is the next `batch_size` items of that row, wherever one permutation ends and the next begins: all batches
+    have one size, every item comes once per epoch, and `position` (items drawn so far) is the whole state.
+    """
+
+    def __init__(self, data: Any, batch_size: int, seed: int, key: int, device: torch.device):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.data = as_data(data).to(device)
+        self.batch_size, self.seed, self.key, self.device = batch_size, seed, key, device
+        self.position = 0
+        self._epoch, self._order = -1, None
+
+    def permutation(self, epoch: int) -> Tensor:
+        """The order of an epoch, (N,), on the device. Drawn on the CPU, so that every device sees the same one."""
+        if epoch != self._epoch:
+            seed = np.random.SeedSequence([self.seed, self.key, epoch]).generate_state(1, np.uint64)[0]
+            order = torch.randperm(len(self.data), generator=torch.Generator().manual_seed(int(seed >> 1)))
+            self._epoch, self._order = epoch, order.to(self.device)
+        return self._order
+
+    def indices(self, position: int, count: int) -> Tensor:
+        """Items position, ..., position + count - 1 of the endless row."""
+        parts = []
+        while count > 0:
+            epoch, i = divmod(position, len(self.data))
+            parts.append(self.permutation(epoch)[i : i + count])
+            position, count = position + len(parts[-1]), count - len(parts[-1])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def next(self) -> Batch:
+        index = self.indices(self.position, self.batch_size)
+        self.position += self.batch_size
+        return Batch(*self.data.batch(index))
+
+    def draw(self, n: int) -> Batch:
+        """The first n items of the row, at most each item once; moves nothing."""
+        return Batch(*self.data.batch(self.indices(0, min(n, len(self.data)))))
+
+
+class Streams:
+    """Named streams advanced together; the first one counts the epochs and is `batch.x`, `batch.y`."""
+
+    def __init__(
+        self, data: Any, batch_size: int | Mapping[str, int], epochs: float, seed: int, device: torch.device
+    ):
+        named = dict(data) if isinstance(data, Mapping) else {"x": data}
+        sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(named, batch_size)
+        if not named or set(sizes) != set(named):
+            raise ValueError(f"the streams are {sorted(named)}, but batch_size names {sorted(sizes)}")
+        if epochs <= 0:
+            raise ValueError(f"epochs must be positive, not {epochs}")
+        self.streams = {
+            name: Stream(part, sizes[name], seed, key, device)
+            for key, (name, part) in enumerate(named.items())
+        }
+        self.first = next(iter(self.streams.values()))
+        self.total, self.device = epochs * len(self.first.data), device
+
+    @property
+    def epoch(self) -> float:
+        """Epochs drawn so far."""
+        return self.first.position / len(self.first.data)
+
+    @property
+    def progress(self) -> float:
+        """The share of the training that is over; 1 or more when it has ended."""
+        return self.first.position / self.total
+
+    def next(self, progress: float) -> Batch:
+        return self._join({name: stream.next() for name, stream in self.streams.items()}, progress)
+
+    def draw(self, n: int) -> Batch:
+        return self._join({name: stream.draw(n) for name, stream in self.streams.items()}, 0.0)
+
+    def _join(self, parts: dict[str, Batch], progress: float) -> Batch:
+        first = next(iter(parts.values()))
+        # torch.full starts a kernel; torch.tensor(progress, device="cuda") would copy from the host, and wait
+        return Batch(first.x, first.y, parts, torch.full((), progress, device=self.device))

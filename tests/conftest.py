@@ -1,0 +1,20 @@
+"""Shapes in the package's signatures (jaxtyping) are checked by beartype, here and nowhere else."""
+
+import os
+
+import jaxtyping
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+jaxtyping.install_import_hook("lecturekit", "shapes.check")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same random numbers."""
+    import torch
+
+    if os.environ.get("OMP_NUM_THREADS") == "1":
+        torch.set_num_threads(1)
+    torch.manual_seed(0)

@@ -1,0 +1,96 @@
+"""What holds for every model of the project. Add yours to MODELS: a name, how to build it tiny, and a debug batch."""
+
+import copy
+
+import pytest
+import torch
+
+from lecturekit import LatentVariableModel, fit
+from lecturekit.variational import VAE, LinearGaussian
+
+BITS = torch.bernoulli(torch.full((16, 1, 4, 3), 0.4))
+MODELS = {
+    "vae": (lambda: VAE((1, 4, 3), latent=2, hidden=(8, 8)), BITS),
+    "vae-sampled-kl": (lambda: VAE((1, 4, 3), latent=2, hidden=(8, 8), closed_form_kl=False), BITS),
+    "vae-gaussian": (
+        lambda: VAE((1, 4, 3), latent=2, hidden=(8,), likelihood="gaussian"),
+        torch.rand(16, 1, 4, 3),
+    ),
+    "vae-levels": (
+        lambda: VAE((1, 4, 3), latent=2, hidden=(8,), likelihood="discretized-logistic"),
+        torch.randint(0, 256, (16, 1, 4, 3)),
+    ),
+    "linear-gaussian": (lambda: LinearGaussian(4, 2), torch.randn(16, 4)),
+}
+
+
+@pytest.fixture(params=MODELS)
+def case(request):
+    build, data = MODELS[request.param]
+    return build(), data
+
+
+def train(model, data, **options):
+    return fit(model, data, **{"epochs": 2, "batch_size": 8, "progress": False} | options)
+
+
+def test_one_step_on_a_debug_batch_is_finite_and_moves_every_parameter(case):
+    model, data = case
+    before = copy.deepcopy(model.state_dict())
+    history = train(model, data)
+    assert all(torch.tensor(values).isfinite().all() for values in history.values())
+    still = [n for n, p in model.named_parameters() if torch.equal(p, before[n])]
+    assert not still
+
+
+def test_a_turn_moves_only_the_players_parameters(case):
+    model, data = case
+    for player in model.players():
+        moved = {id(p) for p in player.parameters()}
+        others = {n: p.clone() for n, p in model.named_parameters() if id(p) not in moved}
+        only = copy.copy(player)
+        model.players = lambda only=only: [only]
+        train(model, data)
+        del model.players
+        assert all(torch.equal(p, others[n]) for n, p in model.named_parameters() if n in others)
+
+
+def test_state_dict_round_trip(case):
+    model, data = case
+    train(model, data)
+    twin = copy.deepcopy(model)
+    for p in twin.parameters():
+        p.data.add_(1)
+    twin.load_state_dict(model.state_dict())
+    torch.manual_seed(1)
+    sample = model.sample(3)
+    torch.manual_seed(1)
+    assert torch.equal(twin.sample(3), sample)
+
+
+def test_training_is_repeatable(case):
+    model, data = case
+    twin = copy.deepcopy(model)
+    a, b = train(model, data), train(twin, data)
+    assert dict(a) == dict(b)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+def test_samples_have_the_event_shape_and_no_graph(case):
+    model, data = case
+    sample = model.sample(5)
+    assert sample.shape == (5, *data.shape[1:]) == (5, *model.event_shape)
+    assert not sample.requires_grad
+
+
+def test_latent_contract(case):
+    model, data = case
+    if not isinstance(model, LatentVariableModel):
+        pytest.skip("not a latent-variable model")
+    log_joint, log_q = model.paths(data, 3)
+    assert log_joint.shape == log_q.shape == model.log_weights(data, 3).shape == (3, len(data))
+    assert model.elbo(data).shape == model.bound(data, 3).shape == (len(data),)
+    torch.manual_seed(0)
+    elbo = model.elbo(data, 1)
+    torch.manual_seed(0)
+    torch.testing.assert_close(model.bound(data, 1), elbo)
