@@ -90,6 +90,24 @@ def test_ink_and_colours_read_on_white_and_on_dark_grey():
     assert settings["figure.facecolor"] == "none"
 
 
+def test_arrows_touch_the_frames_of_their_nodes():
+    nodes = {"a": (0, 0, "a", "observed"), "b": (3, 0, "wide label", "net"), "c": (0, 2, "c", "noise")}
+    figure = show.diagram(nodes, [("a", "b"), ("c", "a", "gradient", 0.3)])
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    frames = [t.get_bbox_patch().get_window_extent() for t in axis.texts[:3]]
+    to_b, to_a = axis.texts[3], axis.texts[4]
+    head, tail = (axis.transData.transform(p) for p in (to_b.xy, to_b.xyann))
+    assert abs(tail[0] - frames[0].x1) < 1 and abs(head[0] - frames[1].x0) < 1
+    assert abs(axis.transData.transform(to_a.xy)[1] - frames[0].y1) < 1
+    with pytest.raises(ValueError, match="unknown kind 'box'"):
+        show.diagram({"a": (0, 0, "a", "box")}, [])
+
+
+def test_source_is_the_packages_own():
+    assert "def grid(" in show.source(show.grid).data
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 2, 4, 4), (0, 1, 4, 4)])
 def test_what_is_not_images_is_refused(shape):
     with pytest.raises(ValueError, match="images must be"):

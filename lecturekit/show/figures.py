@@ -6,6 +6,7 @@ can tell apart, without the two that vanish on one of the backgrounds.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -178,14 +179,15 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
     panels: dict[str, list[str]] = {}
     for name in names:
         panels.setdefault(name.rpartition("/")[2], []).append(name)
-    columns = min(3, len(panels))
+    columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = -(-len(panels) // columns)
     with rc_context(style()):
-        figure, axes = plt.subplots(rows, columns, figsize=(width, 2.2 * rows), squeeze=False, sharex=True)
+        figure, axes = plt.subplots(rows, columns, figsize=(width, 2.2 * rows), squeeze=False)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
         for axis, (term, group) in zip(axes.flat, panels.items(), strict=False):
-            for name, colour in zip(group, COLOURS.values(), strict=False):
+            shown = []
+            for name, colour in zip(group, cycle(COLOURS.values()), strict=False):
                 epochs, values = np.array(history.epochs(name)), np.array(history[name])
                 whole = np.ceil(epochs - 1e-9)
                 ends = np.unique(whole)
@@ -193,6 +195,12 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
                     axis.plot(epochs, values, color=colour, alpha=0.25, linewidth=0.6)
                     epochs, values = ends, np.array([values[whole == e].mean() for e in ends])
                 axis.plot(epochs, values, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
+                shown.append(values)
+            low, high = np.min(np.concatenate(shown)), np.max(np.concatenate(shown))
+            if (
+                low < high
+            ):  # what single turns do far outside, mostly in the first moments, would flatten the rest
+                axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
             axis.set_title(term)
             axis.set_xlabel("epoch")
             axis.legend()

@@ -1,0 +1,44 @@
+# Three commands: make lab, make course, make test. Each sets up .venv first, once.
+# PROFILE=smoke|laptop|gpu and CHAPTERS='21*' select; ARGS='...' is passed on as it stands.
+PYTHON ?= python3
+PROFILE ?= laptop
+CHAPTERS ?= *
+VENV_PYTHON = $(firstword $(wildcard .venv/Scripts/python.exe) .venv/bin/python)
+
+.PHONY: help setup lab course test mutants refresh constraints clean
+
+help:
+	@echo "make lab      open JupyterLab at the first chapter"
+	@echo "make course   execute the chapters into pages: build/course/<chapter>.html"
+	@echo "make test     everything that continuous integration runs"
+	@echo "make mutants  every wrong formula must make a test fail"
+	@echo "make refresh  execute the chapters and write them back, clean, to be committed"
+	@echo "make setup    build .venv only;  make constraints  renew the pinned versions"
+	@echo "make clean    remove what the commands above wrote, .venv excepted"
+
+setup:
+	@$(PYTHON) tools/setup_env.py
+
+lab: setup
+	@$(VENV_PYTHON) -m lecturekit lab $(ARGS)
+
+course: setup
+	@$(VENV_PYTHON) -m lecturekit run --profile $(PROFILE) --chapters '$(CHAPTERS)' $(ARGS)
+
+test: setup
+	@$(VENV_PYTHON) -m lecturekit test $(ARGS)
+
+mutants: setup
+	@$(VENV_PYTHON) -m lecturekit mutants $(ARGS)
+
+refresh: setup
+	@$(VENV_PYTHON) -m lecturekit refresh --chapters '$(CHAPTERS)' $(ARGS)
+
+# Not from an environment variable's index or a local folder: the file must mean the same everywhere.
+constraints: setup
+	$(VENV_PYTHON) -m uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache
+	find lecturekit tests tools chapters -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,0 +1,1 @@
+"""The course as a program: `python -m lecturekit lab | run | test | mutants | refresh`."""

@@ -1,0 +1,89 @@
+"""Notebooks as files: in which kernel they run, and what is kept of a run."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ipykernel.kernelspec import write_kernel_spec
+from nbformat import NotebookNode
+
+from lecturekit.course.profiles import ROOT
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = "*A widget stands here: open the chapter with `make lab` and run this cell to move it.*"
+BAR = re.compile(r"\[(\d+:)?\d\d:\d\d[<,].*\]\s*$")  # the end of a tqdm bar: [00:12<00:03, 8.1it/s]
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Environment in which a kernel imports the package that is running now."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
+
+
+@contextmanager
+def own_kernel() -> Iterator[None]:
+    """Within, the kernel "python3" is this interpreter: the machine may have another one by that name."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        # A kernel's own log has nothing for the reader: a warning about its local port, a fuss at Ctrl-C.
+        quiet = ["--log-level=CRITICAL"]
+        write_kernel_spec(os.path.join(folder, "kernels", "python3"), extra_arguments=quiet)
+        path = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
+        os.environ.update(environment(JUPYTER_PATH=path))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _settle(text: str) -> str:
+    """What a terminal shows at the end of text with carriage returns; bars and their leavings are dropped."""
+    lines = []
+    for line in text.replace("\x1b[A", "").split("\n"):
+        parts = [part for part in line.split("\r") if part.strip()]
+        shown = parts[-1] if parts else ""
+        if not BAR.search(shown) and (shown or "\r" not in line):
+            lines.append(shown)
+    return "\n".join(lines)
+
+
+def tidy(notebook: NotebookNode) -> NotebookNode:
+    """In place: streams joined and settled, progress bars gone, a widget without its kernel said in words."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        kept = []
+        for output in cell.get("outputs", []):
+            last = kept[-1] if kept else {}
+            if output.output_type == "stream" and last.get("name") == output.name:
+                last.text += output.text
+            elif WIDGET not in output.get("data", {}):
+                kept.append(output)
+            elif not BAR.search(output.data.get("text/plain", "")):
+                output.data = NotebookNode({"text/markdown": WIDGET_NOTE, "text/plain": WIDGET_NOTE})
+                kept.append(output)
+        for output in kept:
+            if output.output_type == "stream":
+                output.text = _settle(output.text)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in kept if o.output_type != "stream" or o.text.strip()]
+    return notebook
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """In place: tidied, and without anything that belongs to one run or one machine; what is committed."""
+    tidy(notebook)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", ())]
+    for node in (notebook, *notebook.cells):
+        for key in VOLATILE:
+            node.metadata.pop(key, None)
+        if not node.metadata.get("tags", True):
+            del node.metadata["tags"]
+    notebook.metadata.update(kernelspec=NotebookNode(KERNELSPEC), language_info=NotebookNode(LANGUAGE))
+    return notebook

@@ -1,0 +1,89 @@
+"""Which chapters there are, and what a profile changes in them."""
+
+import ast
+import difflib
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = ROOT / "chapters"
+PROFILES = ("smoke", "laptop", "gpu")
+
+
+class CourseError(Exception):
+    """A request that cannot be met; the message says why and what to do, and is all that is printed."""
+
+
+def select(pattern: str = "*") -> list[Path]:
+    """The chapters, in order, whose name without `.ipynb` matches a pattern such as `21*`."""
+    every = sorted(CHAPTERS.glob("[0-9]*.ipynb"))
+    if not every:
+        raise CourseError(f"{CHAPTERS} has no chapters (files named like 21-name.ipynb)")
+    chosen = [path for path in every if fnmatch(path.stem, pattern)]
+    if not chosen:
+        raise CourseError(
+            f"no chapter matches {pattern!r}; there are:\n  " + "\n  ".join(p.stem for p in every)
+        )
+    return chosen
+
+
+def parameters(chapter: Path) -> set[str]:
+    """Names assigned in the cell tagged "parameters"; empty where there is no such cell."""
+    names = set()
+    for cell in nbformat.read(chapter, as_version=4).cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
+            stored = (n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name))
+            names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+    return names
+
+
+def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None]:
+    """(values for the chapter's parameters, expected seconds or None) from the profiles.toml beside it.
+
+    Raises CourseError for a chapter, profile or parameter that does not exist, naming what does.
+    """
+    file = chapter.parent / "profiles.toml"
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CourseError(f"{file} does not exist; it says what each profile changes in a chapter") from None
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"{file} is not valid TOML: {error}") from None
+    if profile not in PROFILES:
+        raise CourseError(f"unknown profile {profile!r}; there are {', '.join(PROFILES)}")
+    if chapter.stem not in table:
+        raise CourseError(f'{file} has no section for this chapter: add ["{chapter.stem}".smoke]')
+    section = table[chapter.stem]
+    if unknown := set(section) - set(PROFILES):
+        raise CourseError(
+            f"{file}, {chapter.stem}: unknown profile {unknown.pop()!r}; there are {', '.join(PROFILES)}"
+        )
+    if profile not in section and profile != "laptop":
+        raise CourseError(
+            f'{file}: {chapter.stem} has no profile {profile!r}: add ["{chapter.stem}".{profile}]'
+        )
+    values = dict(section.get(profile, {}))
+    seconds = values.pop("seconds", None)
+    if profile == "laptop" and values:
+        raise CourseError(
+            f"{file}: laptop is the notebook as it stands; put {', '.join(values)} into the parameters cell "
+            f"of {chapter.name}"
+        )
+    known = parameters(chapter)
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it declares {sorted(known) or 'none'}"
+            raise CourseError(
+                f"{file}: {chapter.stem}.{profile} sets {name!r}, which is no parameter there; {hint}"
+            )
+    return values, seconds

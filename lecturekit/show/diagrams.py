@@ -1,0 +1,85 @@
+"""Graphical models and computation graphs, drawn from a dictionary of nodes and a list of arrows."""
+
+import inspect
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import BoxStyle
+
+from lecturekit.show.figures import COLOURS, INK, style
+
+# What a node's kind looks like: the shape of its frame, and what fills it.
+KINDS = {
+    "latent": {"boxstyle": "circle,pad=0.45", "facecolor": "none"},
+    "observed": {"boxstyle": "circle,pad=0.45", "facecolor": COLOURS["sky"] + "66"},
+    "noise": {"boxstyle": "circle,pad=0.45", "facecolor": "none", "linestyle": "--"},
+    "net": {"boxstyle": "round,pad=0.5", "facecolor": COLOURS["orange"] + "44"},
+    "value": {"boxstyle": "square,pad=0.35", "facecolor": "none"},
+    "text": {"boxstyle": "square,pad=0.2", "facecolor": "none", "edgecolor": "none"},
+}
+ARROWS = {
+    "": {"color": INK, "linestyle": "-"},
+    "inference": {"color": COLOURS["blue"], "linestyle": "--"},
+    "gradient": {"color": COLOURS["red"], "linestyle": ":"},
+}
+
+
+def diagram(
+    nodes: Mapping[str, tuple[float, float, str, str]],
+    arrows: Sequence[tuple[str, ...]],
+    *,
+    width: float = 7.0,
+    height: float = 2.2,
+    title: str | None = None,
+) -> Figure:
+    """Nodes {name: (x, y, label, kind)} and arrows (from, to[, kind[, bend]]) as a figure.
+
+    Kinds of node: latent, observed, noise (circles), net, value (boxes), text. Kinds of arrow: "" (generation, the forward
+    pass), "inference", "gradient". bend: curvature of the arrow, 0 by default.
+    """
+    with rc_context(style()):
+        figure = plt.figure(figsize=(width, height), layout="none")
+        axis = figure.add_axes((0, 0, 1, 0.9 if title else 1))
+        axis.set_axis_off()
+        xs, ys = [n[0] for n in nodes.values()], [n[1] for n in nodes.values()]
+        axis.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - 0.6, max(ys) + 0.6), title=title or "")
+        frames = {}
+        for name, (x, y, label, kind) in nodes.items():
+            if kind not in KINDS:
+                raise ValueError(f"node {name!r}: unknown kind {kind!r}; there are {', '.join(KINDS)}")
+            look = {"edgecolor": INK, "linewidth": 1.2} | KINDS[kind]
+            text = axis.text(x, y, label, ha="center", va="center", bbox=look, zorder=2)
+            frames[name] = text.get_bbox_patch()
+        figure.canvas.draw()  # frames fit their labels only now
+        for start, end, *rest in arrows:
+            kind, bend = rest[0] if rest else "", rest[1] if len(rest) > 1 else 0
+            look = {"arrowstyle": "-|>", "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2} | ARROWS[kind]
+            look["connectionstyle"] = f"arc3,rad={bend}"
+            tail, head = _edge(axis, frames[start], frames[end]), _edge(axis, frames[end], frames[start])
+            axis.annotate("", head, tail, arrowprops=look, zorder=1)
+    return figure
+
+
+def _edge(axis: plt.Axes, frame, other) -> np.ndarray:
+    """Where the straight line from the middle of one frame to that of another leaves the first, in data coordinates."""
+    box, there = frame.get_window_extent(), other.get_window_extent()
+    centre = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+    step = np.array([(there.x0 + there.x1) / 2, (there.y0 + there.y1) / 2]) - centre
+    half = np.array([box.width, box.height]) / 2
+    if isinstance(frame.get_boxstyle(), BoxStyle.Circle):
+        reach = half.max() / np.hypot(*step)
+    else:
+        reach = min(h / abs(s) for h, s in zip(half, step, strict=True) if s)
+    return axis.transData.inverted().transform(centre + reach * step)
+
+
+def source(thing: Any):
+    """The package's own code of a class, function or method, coloured, as a cell's output."""
+    from IPython.display import Markdown
+
+    return Markdown(f"```python\n{textwrap.dedent(inspect.getsource(thing)).rstrip()}\n```")

@@ -1,0 +1,71 @@
+"""profiles.toml is read strictly: what it names must exist."""
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from lecturekit.course import profiles
+from lecturekit.course.profiles import CourseError, overrides, parameters, select
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    monkeypatch.setattr(profiles, "CHAPTERS", tmp_path)
+    cell = v4.new_code_cell("epochs = 10\nx.y, sizes = 1, (2, 3)\nrate: float = 0.1  # per step")
+    cell.metadata["tags"] = ["parameters"]
+    path = tmp_path / "21-vae.ipynb"
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("other = 1"), cell]), path)
+    return path
+
+
+def write(chapter, text):
+    (chapter.parent / "profiles.toml").write_text(text)
+    return chapter
+
+
+def test_parameters_are_the_names_the_tagged_cell_assigns(chapter):
+    assert parameters(chapter) == {"epochs", "sizes", "rate"}
+
+
+def test_values_and_expected_seconds(chapter):
+    write(chapter, '["21-vae".smoke]\nepochs = 1\nsizes = [4]\nseconds = 20\n')
+    assert overrides(chapter, "smoke") == ({"epochs": 1, "sizes": [4]}, 20)
+    assert overrides(chapter, "laptop") == ({}, None)
+
+
+@pytest.mark.parametrize(
+    "text, profile, message",
+    [
+        ('["21-vae".smoke]\nepoch = 1', "smoke", "did you mean 'epochs'"),
+        ('["21-vae".smoke]\nother = 1', "smoke", "it declares"),
+        ('["21-vae".smoke]', "gpu", "has no profile 'gpu'"),
+        ('["21-vae".smoke]', "fast", "there are smoke, laptop, gpu"),
+        ('["21-vae".smokey]', "smoke", "unknown profile 'smokey'"),
+        ('["22-vae".smoke]', "smoke", "no section for this chapter"),
+        ('["21-vae".laptop]\nepochs = 3', "laptop", "put epochs into the parameters cell of 21-vae.ipynb"),
+        ("[21-vae", "smoke", "not valid TOML"),
+    ],
+)
+def test_what_does_not_exist_is_named(chapter, text, profile, message):
+    with pytest.raises(CourseError, match=message):
+        overrides(write(chapter, text), profile)
+
+
+def test_a_missing_file_is_named(chapter):
+    with pytest.raises(CourseError, match=r"profiles\.toml does not exist"):
+        overrides(chapter, "smoke")
+
+
+def test_a_pattern_selects_and_a_wrong_one_lists_the_chapters(chapter):
+    nbformat.write(v4.new_notebook(), chapter.parent / "01-start.ipynb")
+    nbformat.write(v4.new_notebook(), chapter.parent / "Untitled.ipynb")
+    assert [p.stem for p in select()] == ["01-start", "21-vae"]
+    assert [p.stem for p in select("2*")] == ["21-vae"]
+    with pytest.raises(CourseError, match="(?s)'3.'.*01-start.*21-vae"):
+        select("3*")
+
+
+def test_a_folder_without_chapters_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(profiles, "CHAPTERS", tmp_path)
+    with pytest.raises(CourseError, match="has no chapters"):
+        select()
