@@ -147,6 +147,20 @@ def test_nets_of_your_own_with_more_than_one_channel():
 def test_the_default_nets_are_those_of_the_figure():
     sizes = [m.weight.shape for m in VAE().modules() if isinstance(m, nn.Linear)]
     assert sizes == [(500, 784), (500, 500), (100, 500), (500, 50), (500, 500), (784, 500)]
+    narrowing = [m.weight.shape[0] for m in VAE((6,), 2, (5, 4)).modules() if isinstance(m, nn.Linear)]
+    assert narrowing == [5, 4, 4, 4, 5, 6]
+
+
+def test_the_encoder_sees_levels_as_numbers_between_0_and_1():
+    class Spy(nn.Module):
+        def forward(self, x):
+            self.seen = x
+            return torch.zeros(len(x), 4)
+
+    spy = Spy()
+    model = VAE((3,), latent=2, likelihood="discretized-logistic", levels=16, encoder=spy)
+    model.encode(torch.tensor([[0, 5, 15]]))
+    torch.testing.assert_close(spy.seen, torch.tensor([[0, 1 / 3, 1.0]]))
 
 
 def test_data_outside_the_support_are_refused_with_the_view_to_use():
