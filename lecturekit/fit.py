@@ -26,9 +26,7 @@ class Seat:
                 f"player {player.name!r} moves a parameter that is not the model's, so it would never be saved; "
                 f"register it, or its module, as an attribute of {type(model).__name__}"
             )
-        for (
-            p
-        ) in self.parameters:  # fused optimizers on the CPU walk straight through memory and ignore strides
+        for p in self.parameters:  # fused optimizers on the CPU walk straight through memory and ignore strides
             p.data = p.data.contiguous()
         self.optimizer = player.optimizer(self.parameters)
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -136,9 +134,7 @@ def fit(
                 model.start(streams.draw)
                 model.started.fill_(True)
         total = round(streams.total)
-        bar = tqdm(
-            total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not progress
-        )
+        bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
         model.train()
         with bar:
             while streams.progress < 1:
@@ -175,6 +171,4 @@ def fetch(waiting: list[tuple[float, dict[str, Tensor]]], history: History) -> N
 
 
 def _describe(value: Any) -> str:
-    return (
-        f"a {value.dtype} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
-    )
+    return f"a {value.dtype} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)

@@ -106,9 +106,7 @@ class GenerativeModel(nn.Module):
 
     def loss(self, batch: Batch) -> Terms:
         """The loss of a game with one player."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must override loss (one player) or players (several)"
-        )
+        raise NotImplementedError(f"{type(self).__name__} must override loss (one player) or players (several)")
 
     def players(self) -> Sequence[Player]:
         """Who plays; by default one player, "model", that moves all parameters and descends `loss`."""

@@ -42,9 +42,7 @@ def gaussian(mean: Tensor, log_scale: Tensor, event_dims: int = 1) -> Independen
 
 def bernoulli(logits: Tensor, event_dims: int) -> Independent:
     """Independent bits over the last `event_dims` dimensions."""
-    return Independent(
-        Bernoulli(logits=full_precision(logits), validate_args=False), event_dims, validate_args=False
-    )
+    return Independent(Bernoulli(logits=full_precision(logits), validate_args=False), event_dims, validate_args=False)
 
 
 def discretized_logistic(location: Tensor, log_scale: Tensor, levels: int, event_dims: int) -> Independent:

@@ -89,9 +89,7 @@ class Stream:
 class Streams:
     """Named streams advanced together; the first one counts the epochs and is `batch.x`, `batch.y`."""
 
-    def __init__(
-        self, data: Any, batch_size: int | Mapping[str, int], epochs: float, seed: int, device: torch.device
-    ):
+    def __init__(self, data: Any, batch_size: int | Mapping[str, int], epochs: float, seed: int, device: torch.device):
         named = dict(data) if isinstance(data, Mapping) else {"x": data}
         sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(named, batch_size)
         if not named or set(sizes) != set(named):
@@ -99,8 +97,7 @@ class Streams:
         if epochs <= 0:
             raise ValueError(f"epochs must be positive, not {epochs}")
         self.streams = {
-            name: Stream(part, sizes[name], seed, key, device)
-            for key, (name, part) in enumerate(named.items())
+            name: Stream(part, sizes[name], seed, key, device) for key, (name, part) in enumerate(named.items())
         }
         self.first = next(iter(self.streams.values()))
         self.total, self.device = epochs * len(self.first.data), device

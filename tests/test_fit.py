@@ -286,9 +286,7 @@ def test_looking_changes_nothing():
 
     watched, plain = Noisy(), Noisy()
     called = []
-    history = run(
-        watched, epochs=3, validate=validate, callbacks=[lambda m, h: called.append((torch.rand(5), len(h)))]
-    )
+    history = run(watched, epochs=3, validate=validate, callbacks=[lambda m, h: called.append((torch.rand(5), len(h)))])
     run(plain, epochs=3)
     assert watched.mean.item() == plain.mean.item()
     assert len(set(drawn)) == 1 and len(drawn) == len(called) == 3

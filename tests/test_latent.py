@@ -13,7 +13,9 @@ from lecturekit.variational import LinearGaussian
 
 @pytest.fixture
 def model():
-    return LinearGaussian(5, 2, noise=0.7).double()
+    model = LinearGaussian(5, 2, noise=0.7).double()
+    model.bias.data = torch.linspace(-1, 1, 5, dtype=torch.float64)
+    return model
 
 
 @pytest.fixture
@@ -80,6 +82,8 @@ def test_elbo_and_bound_by_hand(model, x):
 
 def test_bound_rises_with_k_to_the_evidence(model, x):
     """Burda et al. (2016), theorem 1: E[L_1] <= E[L_4] <= E[L_16] <= E[L_64] <= log p(x), each step beyond its noise."""
+    model.match_posterior()
+    model.log_scale.data += 0.7  # not too good a q, or there would be nothing to gain
     evidence = model.log_prob(x)
     weights = model.log_weights(x, k=64 * 2000).detach().reshape(64, 2000, 4)
     previous = None

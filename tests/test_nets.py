@@ -109,6 +109,4 @@ def test_location_and_scale_split_the_channels():
 
 def test_heads_do_not_validate():
     assert Normal.has_rsample
-    nets.gaussian(
-        torch.tensor([math.nan]), torch.zeros(1)
-    )  # validation would wait for the device, and raise here
+    nets.gaussian(torch.tensor([math.nan]), torch.zeros(1))  # validation would wait for the device, and raise here

@@ -19,11 +19,7 @@ def numbered(n, h=2, w=3):
 def test_grid_puts_images_in_rows_with_see_through_gaps():
     picture = sheet(show.grid(numbered(5), columns=2))
     assert picture.shape == (3 * 3 - 1, 2 * 4 - 1, 4)
-    assert (
-        picture[0, 0, 0] == 0
-        and picture[0, 4, 0] == pytest.approx(0.2)
-        and picture[3, 0, 0] == pytest.approx(0.4)
-    )
+    assert picture[0, 0, 0] == 0 and picture[0, 4, 0] == pytest.approx(0.2) and picture[3, 0, 0] == pytest.approx(0.4)
     assert picture[2, 0, 3] == 0 and picture[0, 3, 3] == 0  # gaps
     assert picture[7, 6, 3] == 0  # the place of the missing sixth image
 
@@ -74,9 +70,7 @@ def test_curves_average_turns_over_epochs_and_separate_players():
 
 def test_ink_and_colours_read_on_white_and_on_dark_grey():
     def luminance(colour):
-        channels = [
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colors.to_rgb(colour)
-        ]
+        channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colors.to_rgb(colour)]
         return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), channels, strict=True))
 
     def contrast(a, b):

@@ -134,9 +134,7 @@ def test_every_likelihood_trains_samples_and_keeps_its_range(likelihood, x):
 
 def test_nets_of_your_own_with_more_than_one_channel():
     encoder = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 5 * 6, 14))
-    decoder = nn.Sequential(
-        nn.Linear(7, 2 * 5 * 6), nn.Unflatten(1, (2, 5, 6)), nn.ConvTranspose2d(2, 6, 3, padding=1)
-    )
+    decoder = nn.Sequential(nn.Linear(7, 2 * 5 * 6), nn.Unflatten(1, (2, 5, 6)), nn.ConvTranspose2d(2, 6, 3, padding=1))
     model = VAE((3, 5, 6), latent=7, likelihood="gaussian", encoder=encoder, decoder=decoder)
     x = torch.rand(4, 3, 5, 6)
     assert model.bound(x, 3).shape == (4,)

@@ -16,9 +16,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "lecturekit-stamp")
-PYTHON = (
-    os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
-)
+PYTHON = os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
 INSTALL = ["-c", "constraints.txt", "-e", ".[all]"]  # environment.yml installs the same; a test compares them
 INPUTS = ["pyproject.toml", "constraints.txt", "environment.yml"]
 
@@ -111,9 +109,7 @@ def main():
         sys.exit("Python's venv module failed (on Debian and Ubuntu: apt install python3-venv).")
     install(backend)
     if not works():
-        sys.exit(
-            "Set-up ended, but .venv cannot find torch and lecturekit. Remove .venv and repeat the command."
-        )
+        sys.exit("Set-up ended, but .venv cannot find torch and lecturekit. Remove .venv and repeat the command.")
     # Last, and in one step: whatever stops the set-up before this line makes the next call start over.
     with open(STAMP + ".new", "w") as file:
         file.write(fingerprint() + "\n" + backend + "\n")

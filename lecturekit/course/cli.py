@@ -25,9 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     mutants = commands.add_parser("mutants", help="wrong formulas must make tests fail")
     for command, what in ((run, "chapters"), (refresh, "chapters"), (mutants, "mutants")):
-        command.add_argument(
-            f"--{what}", dest="pattern", default="*", metavar="PATTERN", help="such as '21*'"
-        )
+        command.add_argument(f"--{what}", dest="pattern", default="*", metavar="PATTERN", help="such as '21*'")
     return top
 
 

@@ -21,9 +21,7 @@ TIMEOUT = 600  # seconds; a mutant that hangs is a broken one
 
 
 def _header(patch: Path, name: str) -> str:
-    found = re.search(
-        rf"^# {name}: *(\S.*)$", patch.read_text(encoding="utf-8").partition("--- ")[0], re.MULTILINE
-    )
+    found = re.search(rf"^# {name}: *(\S.*)$", patch.read_text(encoding="utf-8").partition("--- ")[0], re.MULTILINE)
     if not found:
         raise CourseError(f"{patch} has no line '# {name}: ...' above the diff")
     return found[1].strip()

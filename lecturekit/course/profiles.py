@@ -30,9 +30,7 @@ def select(pattern: str = "*") -> list[Path]:
         raise CourseError(f"{CHAPTERS} has no chapters (files named like 21-name.ipynb)")
     chosen = [path for path in every if fnmatch(path.stem, pattern)]
     if not chosen:
-        raise CourseError(
-            f"no chapter matches {pattern!r}; there are:\n  " + "\n  ".join(p.stem for p in every)
-        )
+        raise CourseError(f"no chapter matches {pattern!r}; there are:\n  " + "\n  ".join(p.stem for p in every))
     return chosen
 
 
@@ -64,13 +62,9 @@ def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None
         raise CourseError(f'{file} has no section for this chapter: add ["{chapter.stem}".smoke]')
     section = table[chapter.stem]
     if unknown := set(section) - set(PROFILES):
-        raise CourseError(
-            f"{file}, {chapter.stem}: unknown profile {unknown.pop()!r}; there are {', '.join(PROFILES)}"
-        )
+        raise CourseError(f"{file}, {chapter.stem}: unknown profile {unknown.pop()!r}; there are {', '.join(PROFILES)}")
     if profile not in section and profile != "laptop":
-        raise CourseError(
-            f'{file}: {chapter.stem} has no profile {profile!r}: add ["{chapter.stem}".{profile}]'
-        )
+        raise CourseError(f'{file}: {chapter.stem} has no profile {profile!r}: add ["{chapter.stem}".{profile}]')
     values = dict(section.get(profile, {}))
     seconds = values.pop("seconds", None)
     if profile == "laptop" and values:
@@ -83,7 +77,5 @@ def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it declares {sorted(known) or 'none'}"
-            raise CourseError(
-                f"{file}: {chapter.stem}.{profile} sets {name!r}, which is no parameter there; {hint}"
-            )
+            raise CourseError(f"{file}: {chapter.stem}.{profile} sets {name!r}, which is no parameter there; {hint}")
     return values, seconds

@@ -35,9 +35,7 @@ def table(results: list[Result]) -> str:
     lines = [f"{'chapter':<{width}}  seconds  expected  result"]
     for r in results:
         expected = "-" if r.expected is None else f"{r.expected:.0f}"
-        lines.append(
-            f"{r.name:<{width}}  {r.seconds:7.1f}  {expected:>8}  {'passed' if r.passed else 'FAILED'}"
-        )
+        lines.append(f"{r.name:<{width}}  {r.seconds:7.1f}  {expected:>8}  {'passed' if r.passed else 'FAILED'}")
     return "\n".join(lines)
 
 

@@ -54,9 +54,7 @@ def folder(
             raise
         except Exception as error:  # a broken file makes decoders raise almost anything
             if not skip_unreadable:
-                raise DataError(
-                    f"cannot read {file} ({error}); skip_unreadable=True leaves it out"
-                ) from error
+                raise DataError(f"cannot read {file} ({error}); skip_unreadable=True leaves it out") from error
             bad.append(file)
     if bad:
         warnings.warn(

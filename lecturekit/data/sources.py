@@ -65,9 +65,7 @@ def _idx(name, root, *, torchvision):
             known = getattr(need("torchvision.datasets", f"downloading {name}"), torchvision)
             _download(name, path, [m + path.name for m in known.mirrors], dict(known.resources)[path.name])
         raw = _content(name, path)
-        axes = (
-            raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
-        )  # header: 0, 0, uint8, axes, each axis
+        axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0  # header: 0, 0, uint8, axes, each axis
         start = 4 + 4 * axes
         shape = struct.unpack(f">{axes}I", raw[4:start]) if len(raw) >= start else ()
         if not shape or len(raw) - start != math.prod(shape):
@@ -93,9 +91,7 @@ def _cifar10(name, root, *, url, md5):
     with tarfile.open(fileobj=io.BytesIO(raw), mode="r|gz") as archive:
         for member in archive:
             if member.name.endswith(".bin"):
-                rows = np.frombuffer(archive.extractfile(member).read(), np.uint8).reshape(
-                    -1, 1 + 3 * 32 * 32
-                )
+                rows = np.frombuffer(archive.extractfile(member).read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32)
                 files[Path(member.name).stem] = rows  # label, then the red, green and blue planes
     parts = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
     parts = {part: np.concatenate([files[f] for f in wanted]) for part, wanted in parts.items()}

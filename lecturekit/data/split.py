@@ -70,8 +70,7 @@ class Dataset:
 def divided(name, pool, test, valid, view, **others) -> Dataset:
     """A Dataset from two pairs (x, y) of arrays; the last ``valid`` items of ``pool`` are set aside."""
     pool, test = (
-        Split(torch.tensor(x), None if y is None else torch.tensor(y, dtype=torch.int64), view)
-        for x, y in (pool, test)
+        Split(torch.tensor(x), None if y is None else torch.tensor(y, dtype=torch.int64), view) for x, y in (pool, test)
     )
     if not 0 <= valid < len(pool):
         raise ValueError(f"valid={valid}: {name} has {len(pool)} items for train and valid together")

@@ -43,15 +43,11 @@ def importance_bound(
     are left as they were. Raises ValueError for data that cannot be this model's.
     """
     if k < 1 or rows < 1 or len(x) == 0:
-        raise ValueError(
-            f"need k >= 1, rows >= 1 and at least one item, not k={k}, rows={rows}, {len(x)} items"
-        )
+        raise ValueError(f"need k >= 1, rows >= 1 and at least one item, not k={k}, rows={rows}, {len(x)} items")
     at_once = min(k, rows)  # samples of one item that are decoded together
     items = max(1, rows // at_once)
     values = []
-    bar = tqdm(
-        total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress
-    )
+    bar = tqdm(total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
     with looking(model, seed) as device, bar:
         model.check(x[:items].to(device))
         for i in range(0, len(x), items):
@@ -59,9 +55,8 @@ def importance_bound(
             total = torch.full((len(xs),), -math.inf, device=device)
             for done in range(0, k, at_once):
                 log_w = model.log_weights(xs, min(at_once, k - done), ys)
-                total = torch.logaddexp(
-                    total, log_w.logsumexp(0)
-                )  # a running log of a sum: one number per item
+                # a running logarithm of a sum: one number per item
+                total = torch.logaddexp(total, log_w.logsumexp(0))
                 bar.update(log_w.numel())
             values.append((total - math.log(k)).cpu())
     values = torch.cat(values).double()
@@ -86,9 +81,7 @@ def active_units(
     with looking(model) as device:
         model.check(x[:rows].to(device))
         means = [
-            model.encode(
-                x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
-            ).mean.cpu()
+            model.encode(x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)).mean.cpu()
             for i in range(0, len(x), rows)
         ]
     return torch.cat(means).var(0) > threshold

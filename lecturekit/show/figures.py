@@ -60,9 +60,7 @@ def put(figure: Figure, alt: str) -> None:
 def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int = 1) -> np.ndarray:
     """(N, C, H, W) with C of 1 or 3 -> one RGBA picture, `columns` images wide, with see-through gaps."""
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
-        raise ValueError(
-            f"images must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}"
-        )
+        raise ValueError(f"images must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
     low, high = limits
     images = ((images.detach().cpu().float() - low) / (high - low)).clamp(0, 1).expand(-1, 3, -1, -1)
     n, _, h, w = images.shape
@@ -111,9 +109,7 @@ def pairs(
 ) -> Figure:
     """Images x (N, C, H, W) in one row and what a model made of them, of the same shape, below."""
     if x.shape != reconstruction.shape:
-        raise ValueError(
-            f"need as many images of one shape: {tuple(x.shape)} and {tuple(reconstruction.shape)}"
-        )
+        raise ValueError(f"need as many images of one shape: {tuple(x.shape)} and {tuple(reconstruction.shape)}")
     sheet = _tiles(torch.cat([x.float(), reconstruction.float()]), len(x), limits)
     figure, axis = _bare(sheet, width, title)
     h = x.shape[2]
@@ -161,9 +157,7 @@ def walk(
 ) -> Figure:
     """Straight walks in latent space, one row each: start and end are (R, latent), decode as in `manifold`."""
     if start.shape != end.shape or start.ndim != 2:
-        raise ValueError(
-            f"start and end must both be (R, latent), not {tuple(start.shape)} and {tuple(end.shape)}"
-        )
+        raise ValueError(f"start and end must both be (R, latent), not {tuple(start.shape)} and {tuple(end.shape)}")
     t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device)[:, None]
     with torch.no_grad():
         images = torch.cat([decode(a + t * (b - a)) for a, b in zip(start, end, strict=True)])
@@ -197,9 +191,7 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
                 axis.plot(epochs, values, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
                 shown.append(values)
             low, high = np.min(np.concatenate(shown)), np.max(np.concatenate(shown))
-            if (
-                low < high
-            ):  # what single turns do far outside, mostly in the first moments, would flatten the rest
+            if low < high:  # what single turns do far outside, mostly in the first moments, would flatten the rest
                 axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
             axis.set_title(term)
             axis.set_xlabel("epoch")

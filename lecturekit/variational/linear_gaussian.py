@@ -61,9 +61,7 @@ class LinearGaussian(LatentVariableModel):
         eye = torch.eye(self.latent, dtype=x.dtype, device=x.device)
         precision = eye + self.weight.T @ self.weight / self.noise**2
         mean = torch.linalg.solve(precision, self.weight.T @ (x - self.bias).T / self.noise**2).T
-        return MultivariateNormal(
-            mean, precision_matrix=precision.expand(len(x), -1, -1), validate_args=False
-        )
+        return MultivariateNormal(mean, precision_matrix=precision.expand(len(x), -1, -1), validate_args=False)
 
     @torch.no_grad()
     def match_posterior(self) -> None:

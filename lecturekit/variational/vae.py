@@ -40,8 +40,8 @@ class VAE(LatentVariableModel):
     encoder: any net (B, *event_shape) -> (B, 2 * latent), the mean and the log standard deviation of q.
     decoder: any net (B, latent) -> (B, *event_shape) of logits, or with twice the first dimension, the locations and the
         log scales, for the other two likelihoods. Flat outputs of the right size are reshaped.
-    closed_form_kl: whether `loss` takes the KL term in closed form (default; usually less noise) or by sampling. `elbo` and
-        `bound` always sample.
+    closed_form_kl: whether `loss` takes the KL term in closed form (default; a less noisy gradient, see chapter 21) or by
+        sampling. `elbo` and `bound` always sample.
     """
 
     def __init__(
@@ -65,13 +65,11 @@ class VAE(LatentVariableModel):
         # a Bernoulli needs one number per pixel, a location-scale family two
         self.parameter_shape = (channels if likelihood == "bernoulli" else 2 * channels, *rest)
         pixels, parameters = math.prod(self.event_shape), math.prod(self.parameter_shape)
-        self.encoder = encoder or nn.Sequential(
-            nn.Flatten(), nets.mlp([pixels, *hidden, 2 * latent], activation)
-        )
-        self.decoder = decoder or nets.mlp([latent, *reversed(hidden), parameters], activation)
-        self.register_buffer(
-            "origin", torch.zeros(latent), persistent=False
-        )  # knows the device and the precision
+        inward, outward = [pixels, *hidden, 2 * latent], [latent, *reversed(hidden), parameters]
+        self.encoder = encoder or nn.Sequential(nn.Flatten(), nets.mlp(inward, activation))
+        self.decoder = decoder or nets.mlp(outward, activation)
+        # the prior's mean, which also knows the device and the precision
+        self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
     def prior(self, y: Tensor | None = None) -> Independent:
         """p(z) = N(0, I) over (latent,)."""
@@ -104,8 +102,4 @@ class VAE(LatentVariableModel):
         z = q.rsample()  # eq. 4
         reconstruction = self.decode(z, batch.y).log_prob(batch.x)
         kl = kl_divergence(q, p) if self.closed_form_kl else q.log_prob(z) - p.log_prob(z)
-        return {
-            "loss": (kl - reconstruction).mean(),
-            "reconstruction": reconstruction.mean(),
-            "kl": kl.mean(),
-        }
+        return {"loss": (kl - reconstruction).mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}

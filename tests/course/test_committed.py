@@ -32,9 +32,7 @@ def test_chapters_and_profiles_name_each_other():
 
 @each
 def test_profiles_fit_the_chapter(path):
-    section = profiles.tomllib.loads((profiles.CHAPTERS / "profiles.toml").read_text(encoding="utf-8"))[
-        path.stem
-    ]
+    section = profiles.tomllib.loads((profiles.CHAPTERS / "profiles.toml").read_text(encoding="utf-8"))[path.stem]
     for profile in {"smoke", "laptop", *section}:
         profiles.overrides(path, profile)
 
@@ -62,9 +60,7 @@ def test_no_trace_of_a_machine(path):
     texts = [cell.source for cell in nbformat.read(path, as_version=4).cells]
     texts += [output.get("text", "") for output in outputs(path)]
     for output in outputs(path):
-        texts += [
-            json.dumps(v) for kind, v in output.get("data", {}).items() if not kind.startswith("image/")
-        ]
+        texts += [json.dumps(v) for kind, v in output.get("data", {}).items() if not kind.startswith("image/")]
     found = [match[0] for text in texts if (match := MACHINE.search(text))]
     assert found == []
 
@@ -78,6 +74,4 @@ def test_one_cell_of_parameters(path):
 def test_every_picture_is_described(path):
     for output in outputs(path):
         if "image/png" in output.get("data", {}):
-            assert output.metadata.get("image/png", {}).get("alt"), (
-                "a figure without alt text: show it with show.put"
-            )
+            assert output.metadata.get("image/png", {}).get("alt"), "a figure without alt text: show it with show.put"

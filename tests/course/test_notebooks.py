@@ -33,9 +33,7 @@ def test_progress_bars_leave_nothing(pieces):
 
 
 def test_streams_are_joined_and_other_text_stays():
-    kept = outputs(
-        stream("a", "stdout"), stream("b\n\nc\n", "stdout"), stream(f"\r{BAR}\nUserWarning: careful\n")
-    )
+    kept = outputs(stream("a", "stdout"), stream("b\n\nc\n", "stdout"), stream(f"\r{BAR}\nUserWarning: careful\n"))
     assert [(o.name, o.text) for o in kept] == [("stdout", "ab\n\nc\n"), ("stderr", "UserWarning: careful\n")]
 
 

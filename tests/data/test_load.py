@@ -128,9 +128,7 @@ def test_mnist_is_read_unpacked_too(mnist):
     assert torch.equal(packed.train.x, unpacked.train.x) and torch.equal(packed.test.y, unpacked.test.y)
 
 
-@pytest.mark.parametrize(
-    "prefix", ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
-)
+@pytest.mark.parametrize("prefix", ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("how", ["truncated", "altered", "emptied"])
 def test_a_damaged_file_is_named(mnist, prefix, packed, how):
@@ -175,9 +173,7 @@ def test_a_damaged_archive_is_named(cifar10):
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
 def test_without_network_nothing_else_is_loaded(name, tmp_path, offline):
-    with pytest.raises(
-        data.DataError, match=f"{name}: there is no .*cannot be downloaded.*no network"
-    ) as error:
+    with pytest.raises(data.DataError, match=f"{name}: there is no .*cannot be downloaded.*no network") as error:
         data.load(name, root=tmp_path)
     assert str(tmp_path) in str(error.value) and "load('mnist-5k')" in str(error.value)
     assert len(offline) >= 1
@@ -226,9 +222,7 @@ def test_a_damaged_package_is_named(how, tmp_path, monkeypatch):
     (tmp_path / "mnist_5k.csv.gz").write_bytes(content[how])
     read = partial(SOURCES["mnist-5k"].read, file=str(tmp_path / "mnist_5k.csv.gz"))
     monkeypatch.setitem(SOURCES, "mnist-5k", replace(SOURCES["mnist-5k"], read=read))
-    with pytest.raises(
-        data.DataError, match="mnist_5k.csv.gz is truncated or altered.*install its package again"
-    ):
+    with pytest.raises(data.DataError, match="mnist_5k.csv.gz is truncated or altered.*install its package again"):
         data.load("mnist-5k")
 
 
@@ -239,9 +233,7 @@ def test_a_missing_package_is_named(name, package, monkeypatch):
 
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     monkeypatch.setattr("importlib.import_module", missing)
-    with pytest.raises(
-        ModuleNotFoundError, match=f"{name} needs the package {package}: pip install {package}"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=f"{name} needs the package {package}: pip install {package}"):
         data.load(name)
 
 
@@ -250,9 +242,7 @@ def test_embedded_sets_import_no_package(monkeypatch):
     import sys
 
     code = "import sys, lecturekit.data as d; d.load('mnist-5k'); d.load('digits-8x8'); print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"mlxtend", "sklearn", "torchvision", "PIL"} & set(modules) and "lecturekit.data" in modules
 
 
