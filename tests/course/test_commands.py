@@ -10,12 +10,12 @@ from lecturekit.course.profiles import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-BLOCK = re.compile(r"^```(?:bash|sh|shell|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:bash|sh|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LIKE_OURS = re.compile(r"(?:\S*python[\d.]*|\S*python\.exe) -m lecturekit\b(.*)")
 
 
 def commands(name):
-    """The lines of a document's fenced code, without prompts and comments."""
+    """The lines of a document's shell code, without prompts and comments."""
     for block in BLOCK.findall((ROOT / name).read_text(encoding="utf-8")):
         for line in block.splitlines():
             yield " ".join(shlex.split(line.strip().removeprefix("$ "), comments=True))
