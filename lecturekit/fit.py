@@ -1,99 +1,29 @@
-"""The only training loop of the project: the players of a model take turns."""
+"""The only training loop of the project: the players of a model take turns, and nothing that was learned is lost."""
 
+import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lecturekit.checkpoint import CheckpointError, Folder
 from lecturekit.history import History
-from lecturekit.model import Batch, GenerativeModel, Player, Terms, looking, own_rng
+from lecturekit.model import GenerativeModel, looking, own_rng
+from lecturekit.precision import autocast_dtype
+from lecturekit.ranks import Ranks
 from lecturekit.stream import Streams
+from lecturekit.training import Diverged, EarlyStopping, Training
 
-
-class Seat:
-    """A player at the table, with its parameters, its optimizer and its base learning rates."""
-
-    def __init__(self, player: Player, model: GenerativeModel):
-        self.player, self.parameters = player, player.parameters()
-        if not self.parameters:
-            raise ValueError(f"player {player.name!r} has no trainable parameter to move")
-        own = set(self.parameters)
-        if not own <= set(model.parameters()):
-            raise ValueError(
-                f"player {player.name!r} moves a parameter that is not the model's, so it would never be saved; "
-                f"register it, or its module, as an attribute of {type(model).__name__}"
-            )
-        # backward(inputs=...) keeps the gradient out of the other players, even where a detach was forgotten. A player
-        # that moves everything has nobody to leak to, and the restriction would cost half a percent of a small step.
-        self.inputs = None if own >= {p for p in model.parameters() if p.requires_grad} else self.parameters
-        for p in self.parameters:  # fused optimizers on the CPU walk straight through memory and ignore strides
-            p.data = p.data.contiguous()
-        self.optimizer = player.optimizer(self.parameters)
-        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
-
-    def plays(self) -> bool:
-        return self.player.when is None or bool(self.player.when())
-
-    def gradients(self, batch: Batch) -> Terms:
-        """Compute the loss and its gradient with respect to this player's parameters, and to nothing else."""
-        self.optimizer.zero_grad()
-        terms = self.player.loss(batch)
-        loss = terms.get("loss") if isinstance(terms, Mapping) else None
-        if not isinstance(loss, Tensor) or loss.ndim != 0 or loss.dtype not in (torch.float32, torch.float64):
-            raise TypeError(
-                f"the loss of player {self.player.name!r} must return a mapping with a 0-dim float32 or float64 tensor "
-                f'under "loss", not {_describe(terms if loss is None else loss)}'
-            )
-        if not loss.requires_grad:
-            raise ValueError(f"the loss of player {self.player.name!r} depends on no trainable parameter")
-        loss.backward(inputs=self.inputs)
-        return terms
-
-    def step(self, progress: float) -> None:
-        if self.player.schedule is not None:
-            factor = self.player.schedule(progress)
-            for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-                group["lr"] = factor * rate
-        self.optimizer.step()
-        if self.player.after is not None:
-            with torch.no_grad():
-                self.player.after()
-
-
-def seat(model: GenerativeModel) -> list[Seat]:
-    """All players of a model, seated; ValueError for a game that cannot be played."""
-    seats = [Seat(player, model) for player in model.players()]
-    names = [s.player.name for s in seats]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"a game needs players with different names, not {names}")
-    if model.simultaneous and any(s.player.turns != 1 for s in seats):
-        raise ValueError("in a simultaneous game every player takes one turn a round")
-    return seats
-
-
-def play_round(seats: list[Seat], simultaneous: bool, streams: Streams, log: Callable) -> None:
-    """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones."""
-    progress = streams.progress
-    batch = streams.next(progress)
-    if simultaneous:
-        moving = [s for s in seats if s.plays()]
-        held = []
-        for s in moving:
-            log(s.player.name, s.gradients(batch))
-            held.append([p.grad for p in s.parameters])  # a parameter may belong to two players
-        for s, gradients in zip(moving, held, strict=True):
-            for p, gradient in zip(s.parameters, gradients, strict=True):
-                p.grad = gradient
-            s.step(progress)
-        return
-    for s in seats:
-        for turn in range(s.player.turns):
-            if s.plays():
-                log(s.player.name, s.gradients(batch if turn == 0 else streams.next(progress)))
-                s.step(progress)
+CAUSES = (
+    "Usual causes: a learning rate that is too high (try a tenth, or a player's clip=1.0), data on another scale than the "
+    'model expects, a logarithm or a division of something that reached 0, bfloat16 (try precision="float32").'
+)
 
 
 def fit(
@@ -105,72 +35,144 @@ def fit(
     seed: int = 0,
     validate: Callable[[GenerativeModel], Mapping[str, float | Tensor]] | None = None,
     callbacks: Iterable[Callable[[GenerativeModel, History], None]] = (),
+    precision: str = "auto",
+    ema: float | None = None,
+    early_stopping: EarlyStopping | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    save_every: float = 60.0,
     progress: bool = True,
 ) -> History:
     """Play the model's game on the data, on the device where the model is, and return what was logged.
 
     data: a split of lecturekit.data, a tensor (N, *event_shape), a pair (x, y), or a dict of these: named streams, the
         first of which is `batch.x` and counts the epochs.
-    batch_size: items per batch, for all streams or by stream name.
+    batch_size: items per batch, for all streams or by stream name; with several processes, of all of them together.
     seed: decides the order of the data and all noise. The caller's random numbers are left as they were.
     validate: called after every epoch in eval mode, without gradients, with the same random numbers each time; what it
         returns is logged as valid/key.
     callbacks: each called as callback(model, history) after every epoch, likewise.
+    precision: "float32", "bfloat16" (autocast) or "auto", which takes bfloat16 where the hardware is faster with it and the
+        model large enough to gain; history.precision says which was used.
+    ema: decay of an exponential moving average of the weights, such as 0.999. validate and callbacks see the averaged
+        model, and history.averaged is it.
+    early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises, and go back to its best epoch.
+    checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
+        resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
+        the final weights are the same to the bit. Where there is none yet, it starts.
 
-    The model is left in eval mode, ready to be looked at. Raises ValueError or TypeError, before anything moves, for data
-    that cannot be this model's and for a game that cannot be played.
+    Ctrl-C ends the training after the present round: the history so far is returned (history.interrupted) and a
+    checkpoint is left; a second Ctrl-C does not wait. The model is left in eval mode, ready to be looked at.
+
+    Raises ValueError or TypeError, before anything moves, for data that cannot be this model's and for a game that cannot
+    be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
+    checkpoint of another run or one that cannot be written.
     """
-    device = next(model.parameters()).device
-    history, waiting = History(), []  # waiting: logged tensors, not yet fetched from the device
+    device, ranks = next(model.parameters()).device, Ranks()
+    folder = None if checkpoint is None else Folder(checkpoint, ranks)
+    if resume and folder is None:
+        raise ValueError("resume=True needs checkpoint=, the folder to resume from")
+    if folder is not None and folder.newest() and not resume:
+        raise CheckpointError(
+            f"{folder.path} holds a checkpoint already ({folder.newest().name}); resume=True goes on with it, another "
+            "folder or deleting that one starts anew"
+        )
+    if early_stopping is not None and validate is None:
+        raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
-    def log(name: str, terms: Terms) -> None:
-        waiting.append((streams.epoch, {f"{name}/{key}": value.detach() for key, value in terms.items()}))
-
-    with own_rng(device, seed):
-        streams = Streams(data, batch_size, epochs, seed, device)
-        seats = seat(model)
+    with own_rng(device, ranks.seed(seed)), interruptible() as interrupted:
+        streams = Streams(data, batch_size, epochs, seed, device, ranks)
+        loaded = folder.load() if resume else None
         with torch.no_grad():
-            first = streams.draw(streams.first.batch_size)
-            model.check(first.x)
-            if not model.started:
+            model.check(streams.draw(streams.first.batch_size).x)
+            if loaded is None and not model.started:
                 model.start(streams.draw)
                 model.started.fill_(True)
-        total = round(streams.total)
-        bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
+            ranks.agree([*model.parameters(), *model.buffers()])
+        training = Training(model, streams, autocast_dtype(precision, model, device), ema, early_stopping, ranks)
+        history = training.history
+        identity = training.identity(seed) if folder else {}
+        if loaded is not None:
+            training.restore(*loaded, identity)
+
+        total, saved_at = round(streams.total), time.perf_counter()
+        shown = progress and ranks.rank == 0
+        bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not shown)
+
+        def pause() -> bool:
+            """Is there something to be done between two rounds? The clock and Ctrl-C are asked at every tenth."""
+            if training.rounds % 10:
+                return len(training.waiting) >= 1000
+            asked = bool(interrupted) or (folder is not None and time.perf_counter() - saved_at > save_every)
+            return ranks.decide(asked, device)
+
         model.train()
-        with bar:
-            while streams.progress < 1:
+        with bar, troubles(training, folder):
+            while streams.progress < 1 and not history.stopped:
                 begun, ended = time.perf_counter(), int(streams.epoch) + 1
                 while streams.epoch < ended and streams.progress < 1:
-                    play_round(seats, model.simultaneous, streams, log)
+                    training.round()
                     bar.update(min(streams.first.position, total) - bar.n)
-                fetch(waiting, history)  # the only place where the loop waits for the device
+                    if pause():
+                        break
+                training.fetch()  # the only place where the loop waits for the device
                 history.seconds += time.perf_counter() - begun
-                bar.set_description(f"epoch {streams.epoch:.0f}", refresh=False)
-                if validate is not None:
-                    with looking(model, seed):
-                        results = {f"valid/{key}": float(value) for key, value in validate(model).items()}
-                    for name, value in results.items():
-                        history.add(name, [streams.epoch], [value])
-                for callback in callbacks:
-                    with looking(model, seed):
-                        callback(model, history)
+                if streams.epoch >= ended or streams.progress >= 1:
+                    bar.set_description(f"epoch {streams.epoch:.0f}", refresh=False)
+                    if validate is not None:
+                        with looking(training.watched, seed):
+                            found = {key: float(value) for key, value in validate(training.watched).items()}
+                        history.stopped = training.validated(found)
+                    for callback in callbacks:
+                        with looking(training.watched, seed):
+                            callback(training.watched, history)
+                history.interrupted = ranks.decide(bool(interrupted), device)
+                over = streams.progress >= 1 or history.stopped or history.interrupted
+                if folder is not None and ranks.decide(over or time.perf_counter() - saved_at > save_every, device):
+                    tensors = training.tensors()
+                    folder.save(training.rounds, tensors, {"identity": identity, "standing": training.standing()})
+                    saved_at = time.perf_counter()
+                if history.interrupted:
+                    break
+    if not history.interrupted:
+        training.finish()
     model.eval()
     return history
 
 
-def fetch(waiting: list[tuple[float, dict[str, Tensor]]], history: History) -> None:
-    """Move the waiting terms into the history, one transfer per term."""
-    columns: dict[str, tuple[list[float], list[Tensor]]] = {}
-    for epoch, terms in waiting:
-        for name, value in terms.items():
-            epochs, values = columns.setdefault(name, ([], []))
-            epochs.append(epoch)
-            values.append(value)
-    for name, (epochs, values) in columns.items():
-        history.add(name, epochs, torch.stack(values).tolist())
-    waiting.clear()
+@contextmanager
+def interruptible() -> Iterator[list]:
+    """Within, the first Ctrl-C only fills the list; the second is a KeyboardInterrupt as ever."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may receive signals
+        yield asked
+        return
+
+    def note(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def _describe(value: Any) -> str:
-    return f"a {value.dtype} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+@contextmanager
+def troubles(training: Training, folder: Folder | None) -> Iterator[None]:
+    """Say what went wrong, what to try, and what is left."""
+    try:
+        yield
+    except (Diverged, MemoryError, RuntimeError) as error:
+        newest = folder.newest() if folder else None
+        kept = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint to go back to."
+        if isinstance(error, Diverged):
+            raise Diverged(f"{error}. {CAUSES} {kept}") from None
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+            sizes = {name: stream.batch_size for name, stream in training.streams.streams.items()}
+            raise MemoryError(f"out of memory with batches of {sizes}; take a smaller batch_size. {kept}") from error
+        raise
+    finally:
+        training.model.eval()

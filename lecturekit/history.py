@@ -7,13 +7,16 @@ class History(Mapping[str, list[float]]):
     """`history["model/loss"]` is a list with one number per turn; `history.epochs("model/loss")` says when each came.
 
     Names are player/term for what a loss returned and valid/key for what `validate` returned. `seconds` is the time spent
-    training, validation and callbacks left out.
+    training, validation and callbacks left out; `precision` the format that the networks ran in; `averaged` the model with
+    averaged weights, if `fit` was asked for one. `stopped` says that early stopping ended the training, `interrupted` that
+    Ctrl-C did.
     """
 
     def __init__(self):
         self._epochs: dict[str, list[float]] = {}
         self._values: dict[str, list[float]] = {}
-        self.seconds = 0.0
+        self.seconds, self.precision = 0.0, "float32"
+        self.averaged, self.stopped, self.interrupted = None, False, False
 
     def add(self, name: str, epochs: list[float], values: list[float]) -> None:
         """Append the values of a term and the times, in epochs of the first stream, at which they were logged."""
@@ -45,4 +48,5 @@ class History(Mapping[str, list[float]]):
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self._values.items())
         end = max((epochs[-1] for epochs in self._epochs.values()), default=0)
-        return f"History({end:.4g} epochs in {self.seconds:.1f} s; last {last})"
+        how = "interrupted after " if self.interrupted else "stopped early after " if self.stopped else ""
+        return f"History({how}{end:.4g} epochs in {self.seconds:.1f} s, {self.precision}; last {last})"

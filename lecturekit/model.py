@@ -56,6 +56,7 @@ class Player:
     when: False makes it sit a turn out (the freezing rule of a GAN).
     schedule: progress in [0, 1) -> factor on the base learning rate.
     after: called after each step, under no_grad (the clipping of a WGAN).
+    clip: the largest norm that this player's gradient may have; longer ones are scaled down to it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Player:
     when: Callable[[], bool | Tensor] | None = None
     schedule: Callable[[float], float] | None = None
     after: Callable[[], None] | None = None
+    clip: float | None = None
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable parameters that this player moves, each once, in a fixed order."""

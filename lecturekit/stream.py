@@ -1,6 +1,7 @@
 """Where batches come from: endless rows of permutations whose position is one integer."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lecturekit.model import Batch
+from lecturekit.ranks import Ranks
 
 
 class TensorData:
@@ -51,13 +53,18 @@ class Stream:
     have one size, every item comes once per epoch, and `position` (items drawn so far) is the whole state.
     """
 
-    def __init__(self, data: Any, batch_size: int, seed: int, key: int, device: torch.device):
+    def __init__(
+        self, data: Any, batch_size: int, seed: int, key: int, device: torch.device, ranks: Ranks | None = None
+    ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self.data = as_data(data).to(device)
+        self.ranks = ranks or Ranks()
+        self.share = self.ranks.share(batch_size)
+        self.given = as_data(data)
+        self.data = self.given.to(device)
         self.batch_size, self.seed, self.key, self.device = batch_size, seed, key, device
         self.position = 0
-        self._epoch, self._order = -1, None
+        self._epoch, self._order, self._reader = -1, None, None
 
     def permutation(self, epoch: int) -> Tensor:
         """The order of an epoch, (N,), on the device. Drawn on the CPU, so that every device sees the same one."""
@@ -77,19 +84,51 @@ class Stream:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def next(self) -> Batch:
-        index = self.indices(self.position, self.batch_size)
+        """The next batch; with several processes, this one's share of it."""
+        if hasattr(self.data, "batches"):  # read ahead by workers; made now, since `position` may have been restored
+            self._reader = self._reader or self.data.batches(self._row(self.position))
+            batch = Batch(*next(self._reader))
+        else:
+            batch = Batch(*self.data.batch(self._mine(self.position)))
         self.position += self.batch_size
-        return Batch(*self.data.batch(index))
+        return batch
+
+    def _mine(self, position: int) -> Tensor:
+        return self.indices(position + self.ranks.rank * self.share, self.share)
+
+    def _row(self, position: int) -> Iterator[Tensor]:
+        while True:
+            yield self._mine(position)
+            position += self.batch_size
 
     def draw(self, n: int) -> Batch:
         """The first n items of the row, at most each item once; moves nothing."""
         return Batch(*self.data.batch(self.indices(0, min(n, len(self.data)))))
 
+    def identity(self) -> dict:
+        """What decides the row: the size of a batch, and the data, by a digest of their content."""
+        if hasattr(self.given, "digest"):
+            digest = self.given.digest()
+        else:
+            digest = hashlib.sha256(repr(getattr(self.given, "view", None)).encode())
+            for t in (self.given.x, self.given.y):
+                digest.update(b"" if t is None else t.detach().cpu().contiguous().numpy().tobytes())
+            digest = digest.hexdigest()
+        return {"batch_size": self.batch_size, "items": len(self.data), "sha256": digest}
+
 
 class Streams:
     """Named streams advanced together; the first one counts the epochs and is `batch.x`, `batch.y`."""
 
-    def __init__(self, data: Any, batch_size: int | Mapping[str, int], epochs: float, seed: int, device: torch.device):
+    def __init__(
+        self,
+        data: Any,
+        batch_size: int | Mapping[str, int],
+        epochs: float,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks | None = None,
+    ):
         named = dict(data) if isinstance(data, Mapping) else {"x": data}
         sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(named, batch_size)
         if not named or set(sizes) != set(named):
@@ -97,7 +136,7 @@ class Streams:
         if epochs <= 0:
             raise ValueError(f"epochs must be positive, not {epochs}")
         self.streams = {
-            name: Stream(part, sizes[name], seed, key, device) for key, (name, part) in enumerate(named.items())
+            name: Stream(part, sizes[name], seed, key, device, ranks) for key, (name, part) in enumerate(named.items())
         }
         self.first = next(iter(self.streams.values()))
         self.total, self.device = epochs * len(self.first.data), device

@@ -16,7 +16,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from torch import Tensor
 
-INK = "#7a7a7a"  # contrast above 4 : 1 on white and on JupyterLab's dark grey
+INK = "#7d7d7d"  # contrast above 4 : 1 on white and on the dark pages' grey
 COLOURS = {
     "blue": "#0080c8",
     "orange": "#e08600",
