@@ -5,13 +5,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from lecturekit.data.errors import DataError, need
+from lecturekit.data.errors import DataError
+from lecturekit.data.on_disk import FileSplit, read
 from lecturekit.data.split import Dataset, divided, tenths
 from lecturekit.data.views import View
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-GREY, COLOUR = ("1", "L"), ("LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
 
 
 def folder(
@@ -22,6 +23,8 @@ def folder(
     levels: int | None = None,
     valid: int | None = None,
     skip_unreadable: bool = False,
+    in_memory: bool = True,
+    workers: int = 2,
 ) -> Dataset:
     """All images under a folder, in a fixed shuffled split: a tenth for valid, a tenth for test.
 
@@ -32,6 +35,8 @@ def folder(
         have the same height and width, and are grey if all of them are.
     valid: how many images to set aside instead of a tenth.
     skip_unreadable: leave out files that cannot be read, with one warning that counts them.
+    in_memory: False leaves the images on the disk, for folders that memory cannot hold: `fit` reads them ahead in
+        ``workers`` processes. It needs a ``size``, and meets an unreadable image only when it gets there.
 
     Raises DataError for a folder that is absent or empty, for an unreadable image (by name) and for images of
     different sizes without a ``size``; ValueError for an impossible ``size``.
@@ -45,10 +50,25 @@ def folder(
     if not files:
         raise DataError(f"{path} holds no images ({' '.join(SUFFIXES)})")
 
+    if not in_memory:
+        if size is None or skip_unreadable:
+            raise ValueError("in_memory=False needs size=(C, H, W), and cannot skip what it has not read")
+        y, classes = _labels(files, path)
+        pool, test, tenth = tenths(y)
+        tenth = tenth if valid is None else valid
+        if not 0 <= tenth < len(pool):
+            raise ValueError(f"valid={tenth}: {path.name} has {len(pool)} images for train and valid together")
+        parts = []
+        for part in (pool[: len(pool) - tenth], pool[len(pool) - tenth :], test):
+            labels = torch.tensor(y[part], dtype=torch.int64) if classes else None
+            split = FileSplit([files[i] for i in part], labels, tuple(size), view, workers)
+            parts.append(split if len(part) else None)
+        return Dataset(path.name, *parts, classes)
+
     images, kept, bad = [], [], []
     for file in files:
         try:
-            images.append(_pixels(file, size))
+            images.append(read(file, size))
             kept.append(file)
         except ModuleNotFoundError:
             raise
@@ -71,27 +91,16 @@ def folder(
     channels = max(len(image) for image in images)
     x = np.stack([np.broadcast_to(image, (channels, *image.shape[1:])) for image in images])
 
-    folders = [file.relative_to(path).parts[0] for file in kept if file.parent != path]
-    labelled = len(folders) == len(kept)
-    classes, y = np.unique(folders, return_inverse=True) if labelled else (None, np.zeros(len(x), int))
+    y, classes = _labels(kept, path)
     pool, test, tenth = tenths(y)
-    pool, test = ((x[part], y[part] if labelled else None) for part in (pool, test))
-    classes = tuple(map(str, classes)) if labelled else None
+    pool, test = ((x[part], y[part] if classes else None) for part in (pool, test))
     return divided(path.name, pool, test, tenth if valid is None else valid, view, classes=classes)
 
 
-def _pixels(file, size):
-    """An image file as uint8 (C, H, W)."""
-    need("PIL", "a folder of images")
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode not in GREY + COLOUR:
-            raise ValueError(f"pixels of mode {image.mode} have more than 8 bits; convert it first")
-        grey = image.mode in GREY if size is None else size[0] == 1
-        image = image.convert("L" if grey else "RGB")
-        if size is not None:
-            image = ImageOps.fit(image, (size[2], size[1]), Image.Resampling.LANCZOS)
-        x = np.asarray(image)
-    return x[None] if grey else x.transpose(2, 0, 1)
+def _labels(files, path):
+    """(labels, names of the classes): the first sub-folders, or zeros and None if not every file is in one."""
+    folders = [file.relative_to(path).parts[0] for file in files if file.parent != path]
+    if len(folders) < len(files):
+        return np.zeros(len(files), int), None
+    classes, y = np.unique(folders, return_inverse=True)
+    return y, tuple(map(str, classes))

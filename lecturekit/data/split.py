@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lecturekit.data.on_disk import FileSplit
 from lecturekit.data.toy2d import Density
 from lecturekit.data.views import View
 
@@ -56,9 +57,9 @@ class Dataset:
     """A data set in its splits."""
 
     name: str
-    train: Split
-    valid: Split | None  # None: valid=0 was asked for
-    test: Split | None  # None: a folder with too few images
+    train: Split | FileSplit
+    valid: Split | FileSplit | None  # None: valid=0 was asked for
+    test: Split | FileSplit | None  # None: a folder with too few images
     classes: tuple[str, ...] | None = None  # label k means classes[k]
     density: Density | None = None  # toy2d: where the points come from
 

@@ -110,3 +110,57 @@ def test_a_folder_without_images_is_refused(tmp_path):
 def test_an_impossible_size_is_refused(tmp_path, size):
     with pytest.raises(ValueError, match=r"give \(C, H, W\)"):
         data.folder(tmp_path, size=size)
+
+
+# --- images that stay on the disk -----------------------------------------------------------------------------------
+
+
+def test_on_disk_is_the_same_set_as_in_memory(classes):
+    options = {"size": (3, 8, 8), "view": "levels"}
+    inside, outside = data.folder(classes, **options), data.folder(classes, **options, in_memory=False)
+    assert outside.classes == inside.classes and outside.event_shape == inside.event_shape == (3, 8, 8)
+    for a, b in ((inside.train, outside.train), (inside.valid, outside.valid), (inside.test, outside.test)):
+        (xa, ya), (xb, yb) = a.tensors(seed=0), b.tensors(seed=0)
+        assert torch.equal(xa, xb) and torch.equal(ya, yb) and len(a) == len(b)
+        index = torch.tensor([1, 0])
+        assert all(torch.equal(p, q) for p, q in zip(a.batch(index), b.batch(index), strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_read_the_batches_in_order(classes, workers):
+    train = data.folder(classes, size=(3, 8, 8), in_memory=False, workers=workers).train
+    wanted = [torch.tensor([i, (5 * i) % 16, 3]) for i in range(12)]
+    for index, (x, y) in zip(wanted, train.batches(iter(wanted)), strict=True):
+        expected = train.batch(index)
+        assert torch.equal(x, expected[0]) and torch.equal(y, expected[1])
+
+
+def test_training_from_the_disk_equals_training_from_memory_and_resumes(classes, tmp_path_factory):
+    """The same call, the same numbers, noise of the view included; and exact resume, though workers read ahead."""
+    from lecturekit import fit
+    from lecturekit.variational import VAE
+
+    def train(in_memory, epochs=4, **options):
+        torch.manual_seed(0)
+        model = VAE((3, 4, 4), latent=2, hidden=(8,))
+        split = data.folder(classes, size=(3, 4, 4), view="binary", in_memory=in_memory).train
+        history = fit(model, split, epochs=epochs, batch_size=5, progress=False, **options)
+        return history["model/loss"]
+
+    inside = train(True)
+    assert train(False) == inside
+    folder = tmp_path_factory.mktemp("run")
+    train(False, epochs=2, checkpoint=folder)
+    assert train(False, checkpoint=folder, resume=True) == inside
+
+
+def test_on_disk_bad_input(classes):
+    with pytest.raises(ValueError, match="needs size="):
+        data.folder(classes, in_memory=False)
+    with pytest.raises(ValueError, match="valid=99"):
+        data.folder(classes, size=(3, 8, 8), in_memory=False, valid=99)
+    (classes / "cat" / "3.png").write_bytes(b"no image")
+    train = data.folder(classes, size=(3, 8, 8), in_memory=False, workers=1, valid=0).train
+    with pytest.raises(data.DataError, match=r"cannot read .*3\.png"):
+        for _ in train.batches(torch.arange(len(train)).split(4)):
+            pass
