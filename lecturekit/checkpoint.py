@@ -15,7 +15,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -123,15 +122,3 @@ def _to_disk(path: Path) -> None:
 def plain(value: Any) -> Any:
     """A value as JSON gives it back: tuples become lists, what JSON has no word for becomes its repr."""
     return json.loads(json.dumps(value, default=repr))
-
-
-def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The state of torch's random numbers on the CPU and on the device."""
-    state = {"cpu": torch.get_rng_state()}
-    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
-
-
-def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)

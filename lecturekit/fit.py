@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lecturekit.checkpoint import CheckpointError, Folder
 from lecturekit.history import History
-from lecturekit.model import GenerativeModel, looking, own_rng
+from lecturekit.model import GenerativeModel, device_of, looking, own_rng
 from lecturekit.precision import autocast_dtype
 from lecturekit.ranks import Ranks
 from lecturekit.stream import Streams
@@ -68,7 +68,7 @@ def fit(
     be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
     checkpoint of another run or one that cannot be written.
     """
-    device, ranks = next(model.parameters()).device, Ranks()
+    device, ranks = device_of(model), Ranks()
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
     if resume and folder is None:
         raise ValueError("resume=True needs checkpoint=, the folder to resume from")
@@ -80,11 +80,13 @@ def fit(
     if early_stopping is not None and validate is None:
         raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
-    with own_rng(device, ranks.seed(seed)), interruptible() as interrupted:
+    with own_rng(device, ranks.seed(seed)), torch.enable_grad(), interruptible() as interrupted:
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
         loaded = folder.load() if resume else None
+        with looking(model, seed):
+            first = streams.draw(streams.first.batch_size)
+            model.check(first.x, first.y)
         with torch.no_grad():
-            model.check(streams.draw(streams.first.batch_size).x)
             if loaded is None and not model.started:
                 model.start(streams.draw)
                 model.started.fill_(True)

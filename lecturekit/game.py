@@ -20,20 +20,19 @@ class Seat:
         self.player, self.parameters, self.ranks = player, player.parameters(), ranks
         if not self.parameters:
             raise ValueError(f"player {player.name!r} has no trainable parameter to move")
-        own = set(self.parameters)
-        if not own <= set(model.parameters()):
+        if player.turns < 1:
+            raise ValueError(f"player {player.name!r} must take at least one turn a round, not {player.turns}")
+        if not set(self.parameters) <= set(model.parameters()):
             raise ValueError(
                 f"player {player.name!r} moves a parameter that is not the model's, so it would never be saved; "
                 f"register it, or its module, as an attribute of {type(model).__name__}"
             )
-        # backward(inputs=...) keeps the gradient out of the other players, even where a detach was forgotten. A player
-        # that moves everything has nobody to leak to, and the restriction would cost half a percent of a small step.
-        self.inputs = None if own >= {p for p in model.parameters() if p.requires_grad} else self.parameters
         for p in self.parameters:  # fused optimizers on the CPU walk straight through memory and ignore strides
             p.data = p.data.contiguous()
         self.device, self.dtype = self.parameters[0].device, dtype
         self.optimizer = player.optimizer(self.parameters)
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.moved = False
 
     def plays(self) -> bool:
         return self.player.when is None or self.ranks.decide(bool(self.player.when()), self.device)
@@ -49,9 +48,18 @@ class Seat:
                 f"the loss of player {self.player.name!r} must return a mapping with a 0-dim float32 or float64 tensor "
                 f'under "loss", not {_describe(terms if loss is None else loss)}'
             )
+        for key, value in terms.items():
+            if not isinstance(value, Tensor) or value.ndim != 0:
+                raise TypeError(
+                    f"player {self.player.name!r} logs {key!r} as {_describe(value)}, not as a 0-dim tensor"
+                )
         if not loss.requires_grad:
             raise ValueError(f"the loss of player {self.player.name!r} depends on no trainable parameter")
-        loss.backward(inputs=self.inputs)
+        # `inputs` keeps the gradient out of everything else, even where a detach was forgotten.
+        loss.backward(inputs=self.parameters)
+        if not self.moved and all(p.grad is None for p in self.parameters):
+            raise ValueError(f"the loss of player {self.player.name!r} does not depend on what the player moves")
+        self.moved = True
         self.ranks.average(p.grad for p in self.parameters)
         return terms
 
@@ -79,15 +87,17 @@ def seated(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> l
     return seats
 
 
-def play_round(seats: list[Seat], simultaneous: bool, streams: Streams, log: Callable[[str, Terms], None]) -> None:
+def play_round(
+    seats: list[Seat], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
+) -> None:
     """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones."""
-    progress = streams.progress
+    progress, epoch = streams.progress, streams.epoch
     batch = streams.next(progress)
     if simultaneous:
         moving = [s for s in seats if s.plays()]
         held = []
         for s in moving:
-            log(s.player.name, s.gradients(batch))
+            log(epoch, s.player.name, s.gradients(batch))
             held.append([p.grad for p in s.parameters])  # a parameter may belong to two players
         for s, gradients in zip(moving, held, strict=True):
             for p, gradient in zip(s.parameters, gradients, strict=True):
@@ -97,7 +107,8 @@ def play_round(seats: list[Seat], simultaneous: bool, streams: Streams, log: Cal
     for s in seats:
         for turn in range(s.player.turns):
             if s.plays():
-                log(s.player.name, s.gradients(batch if turn == 0 else streams.next(progress)))
+                drawn = epoch if turn == 0 else streams.epoch
+                log(drawn, s.player.name, s.gradients(batch if turn == 0 else streams.next(progress)))
                 s.step(progress)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 
 
 class History(Mapping[str, list[float]]):
-    """`history["model/loss"]` is a list with one number per turn; `history.epochs("model/loss")` says when each came.
+    """`history["model/loss"]` is a list with one number per turn; `history.epochs("model/loss")` says when, in
+    epochs of the first stream, the batch of each was drawn.
 
-    Names are player/term for what a loss returned and valid/key for what `validate` returned. `seconds` is the time spent
-    training, validation and callbacks left out; `precision` the format that the networks ran in; `averaged` the model with
+    Names are player/term for what a loss returned and valid/key for what `validate` returned. `trained` is how many epochs
+    were drawn, `seconds` the time spent training, validation and callbacks left out; `precision` the format that the networks ran in; `averaged` the model with
     averaged weights, if `fit` was asked for one. `stopped` says that early stopping ended the training, `interrupted` that
     Ctrl-C did.
     """
@@ -15,11 +16,12 @@ class History(Mapping[str, list[float]]):
     def __init__(self):
         self._epochs: dict[str, list[float]] = {}
         self._values: dict[str, list[float]] = {}
-        self.seconds, self.precision = 0.0, "float32"
+        self.trained, self.seconds, self.precision = 0.0, 0.0, "float32"
         self.averaged, self.stopped, self.interrupted = None, False, False
 
     def add(self, name: str, epochs: list[float], values: list[float]) -> None:
-        """Append the values of a term and the times, in epochs of the first stream, at which they were logged."""
+        """Append the values of a term and the times, in epochs of the first stream: when a turn's batch was
+        drawn, or a validation made."""
         self._epochs.setdefault(name, []).extend(epochs)
         self._values.setdefault(name, []).extend(values)
 
@@ -29,7 +31,7 @@ class History(Mapping[str, list[float]]):
         return self._values[name]
 
     def epochs(self, name: str) -> list[float]:
-        """When each value of a term was logged, in epochs of the first stream."""
+        """When the batch behind each value was drawn (valid/...: when it was validated), in epochs of the first stream."""
         self[name]
         return self._epochs[name]
 
@@ -47,6 +49,5 @@ class History(Mapping[str, list[float]]):
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self._values.items())
-        end = max((epochs[-1] for epochs in self._epochs.values()), default=0)
         how = "interrupted after " if self.interrupted else "stopped early after " if self.stopped else ""
-        return f"History({how}{end:.4g} epochs in {self.seconds:.1f} s, {self.precision}; last {last})"
+        return f"History({how}{self.trained:.4g} epochs in {self.seconds:.1f} s, {self.precision}; last {last})"

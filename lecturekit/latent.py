@@ -23,8 +23,9 @@ from lecturekit.model import Batch, GenerativeModel, Terms
 class LatentVariableModel(GenerativeModel):
     """A model p(x, z) of data and latents with an approximate posterior q(z | x)."""
 
-    # Whether z is a differentiable function of q's parameters; `paths` notes it.
-    reparameterized = True
+    # Whether z is a differentiable function of q's parameters. `paths` below notes it; a model that overrides `paths` says
+    # so itself, or minus its ELBO is refused as a loss.
+    reparameterized: bool | None = None
 
     def prior(self, y: Tensor | None = None) -> Distribution:
         """p(z), or p(z | y)."""
@@ -38,10 +39,9 @@ class LatentVariableModel(GenerativeModel):
         """p(x | z) for z (..., B, *latent shape), a batch of (..., B) distributions over items."""
         raise NotImplementedError
 
-    def check(self, x: Tensor) -> None:
-        super().check(x)
-        z = self.prior().mean
-        p = self.decode(z.expand(len(x), *z.shape))
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        super().check(x, y)
+        p = self.decode(self.prior(y).mean, y)
         if not p.support.check(x).all():
             raise ValueError(
                 f"the data lie outside the support of this model's likelihood ({p.support}): they run from {x.min():.4g} "
@@ -55,7 +55,7 @@ class LatentVariableModel(GenerativeModel):
         q = self.encode(x, y)
         self.reparameterized = q.has_rsample
         z = q.rsample((k,)) if q.has_rsample else q.sample((k,))
-        return self.prior(y).log_prob(z) + self.decode(z, y).log_prob(x), q.log_prob(z)
+        return self.prior(y).log_prob(z) + self.decode(z, y).log_prob(x.to(z.dtype)), q.log_prob(z)
 
     def log_weights(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, "k batch"]:
         """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
@@ -83,7 +83,8 @@ class LatentVariableModel(GenerativeModel):
         if not self.reparameterized:
             raise TypeError(
                 f"{type(self).__name__} draws z by a step that autograd cannot see through, so the gradient of the ELBO "
-                "with respect to q would be wrong (zero in expectation), not noisy; use a score-function estimator"
+                "with respect to q would be wrong (zero in expectation), not noisy; use a score-function estimator. "
+                "(If its own `paths` does reparameterize, let it say reparameterized = True.)"
             )
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:

@@ -91,8 +91,8 @@ class GenerativeModel(nn.Module):
         # A buffer, so that a model loaded from a file is not started (ActNorm!) a second time.
         self.register_buffer("started", torch.tensor(False))
 
-    def check(self, x: Tensor) -> None:
-        """Raise ValueError if the batch `x` cannot be data of this model. Called once per `fit` and per evaluation."""
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Raise ValueError if the batch cannot be data of this model. `fit` asks about the first one, evaluation about all."""
         if tuple(x.shape[1:]) != tuple(self.event_shape):
             raise ValueError(
                 f"{type(self).__name__} models items of shape {tuple(self.event_shape)}, but the data has items of "
@@ -121,10 +121,32 @@ class GenerativeModel(nn.Module):
 
 @contextmanager
 def own_rng(device: torch.device, seed: int) -> Iterator[None]:
-    """Start from `seed` inside, and leave the caller's random numbers as they were."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    """Start from `seed` inside, on the CPU and on the device, and leave the caller's random numbers as they were."""
+    before = [(generator, generator.get_state()) for generator in generators(device)]
+    for generator, _ in before:
+        generator.manual_seed(seed)
+    try:
         yield
+    finally:
+        for generator, state in before:
+            generator.set_state(state)
+
+
+def generators(device: torch.device) -> list[torch.Generator]:
+    """The generators that torch draws from by default on the CPU and on this device."""
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.default_generator, torch.cuda.default_generators[index]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model is: where its first parameter or buffer is."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or to look at")
 
 
 @contextmanager
@@ -134,7 +156,7 @@ def looking(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
     Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were.
     """
     modes = {module: module.training for module in model.modules()}
-    device = next(model.parameters()).device
+    device = device_of(model)
     model.eval()
     try:
         with own_rng(device, seed), torch.no_grad():

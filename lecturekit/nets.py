@@ -5,7 +5,6 @@ A head casts to float32 (float64 stays) whatever becomes a distribution's parame
 `check` looks at the data instead, once.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -58,6 +57,10 @@ class DiscretizedLogistic(Distribution):
     that the masses sum to 1.
     """
 
+    @property
+    def arg_constraints(self) -> dict:
+        return {}
+
     def __init__(self, loc: Tensor, log_scale: Tensor, levels: int = 256):
         self.loc, self.scale, self.levels = loc, log_scale.exp(), levels
         super().__init__(loc.shape, validate_args=False)
@@ -70,7 +73,7 @@ class DiscretizedLogistic(Distribution):
     def mean(self) -> Tensor:
         """The expected level, by E[X] = sum over i of P(X >= i)."""
         edges = (torch.arange(1, self.levels).to(self.loc) - 0.5) / (self.levels - 1)
-        return torch.sigmoid((self.loc[..., None] - edges) / self.scale[..., None]).sum(-1)
+        return sum(torch.sigmoid((self.loc - edge) / self.scale) for edge in edges)  # one level at a time, for memory
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log mass of integer levels, in nats, elementwise."""
@@ -99,8 +102,3 @@ def location_and_scale(parameters: Tensor, event_dims: int) -> tuple[Tensor, Ten
     """Two numbers per item: the first half of the first event dimension is the location, the second the log scale."""
     location, log_scale = full_precision(parameters).chunk(2, dim=-event_dims)
     return location, log_scale.clamp(min=SMALLEST_LOG_SCALE)
-
-
-def bits_per_dim(log_prob_nats: Tensor, dimensions: int) -> Tensor:
-    """Nats per item -> bits per dimension."""
-    return -log_prob_nats / (dimensions * math.log(2))

@@ -56,8 +56,10 @@ class Stream:
     def __init__(
         self, data: Any, batch_size: int, seed: int, key: int, device: torch.device, ranks: Ranks | None = None
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size}")
+        if not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"seed must be a whole number of at least 0, not {seed}")
         self.ranks = ranks or Ranks()
         self.share = self.ranks.share(batch_size)
         self.given = as_data(data)
@@ -70,7 +72,7 @@ class Stream:
         """The order of an epoch, (N,), on the device. Drawn on the CPU, so that every device sees the same one."""
         if epoch != self._epoch:
             seed = np.random.SeedSequence([self.seed, self.key, epoch]).generate_state(1, np.uint64)[0]
-            order = torch.randperm(len(self.data), generator=torch.Generator().manual_seed(int(seed >> 1)))
+            order = torch.randperm(len(self.data), generator=torch.Generator().manual_seed(int(seed) >> 1))
             self._epoch, self._order = epoch, order.to(self.device)
         return self._order
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lecturekit.checkpoint import Facts, compare, plain, random_state, set_random_state
+from lecturekit.checkpoint import Facts, compare, plain
 from lecturekit.game import play_round, seated
 from lecturekit.history import History
-from lecturekit.model import GenerativeModel, Terms
+from lecturekit.model import GenerativeModel, Terms, generators
 from lecturekit.ranks import Ranks
 from lecturekit.stream import Streams
 
@@ -62,8 +62,9 @@ class Training:
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
 
-    def _log(self, player: str, terms: Terms) -> None:
-        self.waiting.append((self.streams.epoch, player, {key: value.detach() for key, value in terms.items()}))
+    def _log(self, epoch: float, player: str, terms: Terms) -> None:
+        # Clones, since a term may be a parameter or a buffer itself, which will have moved on when it is fetched.
+        self.waiting.append((epoch, player, {key: value.detach().clone() for key, value in terms.items()}))
 
     def fetch(self) -> None:
         """Move the waiting terms into the history, one transfer per term; Diverged if a loss is not finite."""
@@ -74,6 +75,7 @@ class Training:
                 epochs.append(epoch)
                 values.append(value)
         self.waiting.clear()
+        self.history.trained = self.streams.epoch
         broken = []
         for name, (epochs, values) in columns.items():
             stacked = torch.stack(values)
@@ -87,14 +89,13 @@ class Training:
             raise Diverged(f"the loss of player {name.rpartition('/')[0]!r} is not finite {self._when(epoch)}")
 
     def _when(self, epoch: float) -> str:
-        turn = sum(e < epoch for e in max((self.history.epochs(n) for n in self.history), key=len)) + 1
         before = {}
         for name in self.history:
             pairs = zip(self.history.epochs(name), self.history[name], strict=True)
             finite = [value for e, value in pairs if e < epoch and math.isfinite(value)]
             before |= {name: finite[-1]} if finite else {}
         last = ", ".join(f"{name} {value:.6g}" for name, value in before.items()) or "none"
-        return f"in turn {turn} (epoch {epoch:.2f}); last finite terms: {last}"
+        return f"{epoch:.2f} epochs after the start; last finite terms: {last}"
 
     def validated(self, results: dict[str, float]) -> bool:
         """Log what validation found; True if it is time to stop."""
@@ -153,7 +154,6 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
-        device = self.streams.device
         out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
         if not all(bool(t.isfinite().all()) for t in out.values() if t.is_floating_point()):
             raise Diverged("the weights are no longer finite after a step on a finite loss")
@@ -166,7 +166,7 @@ class Training:
         for name in self.history:
             columns = [self.history.epochs(name), self.history[name]]
             out[f"history/{name}"] = torch.tensor(columns, dtype=torch.float64)
-        return out | {f"random/{name}": t for name, t in random_state(device).items()}
+        return out | {f"random/{i}": g.get_state() for i, g in enumerate(generators(self.streams.device))}
 
     def standing(self) -> Facts:
         """Where the run stands: what of its state is no tensor."""
@@ -220,4 +220,7 @@ class Training:
         self.history.seconds, self.history.stopped, self.rounds = at["seconds"], at["stopped"], at["rounds"]
         for name, stream in self.streams.streams.items():
             stream.position = at["positions"][name]
-        set_random_state(part("random/"), self.streams.device)
+        self.history.trained = self.streams.epoch
+        states = part("random/")
+        for i, generator in enumerate(generators(self.streams.device)):
+            generator.set_state(states[str(i)])

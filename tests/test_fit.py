@@ -342,16 +342,31 @@ def test_history_holds_every_term_of_every_turn():
     history = run(Game(turns=2), epochs=4, batch_size=5)
     assert set(history) == {"a/loss", "b/loss"}
     assert len(history["b/loss"]) == 2 * len(history["a/loss"])
-    assert history.epochs("a/loss") == [0.5, 1.5, 2.5, 3.5]
-    assert history.epochs("b/loss") == [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert history.epochs("a/loss") == [0, 1, 2, 3]
+    assert history.epochs("b/loss") == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
     assert history.seconds > 0 and "4 epochs" in repr(history)
     with pytest.raises(KeyError, match="b/loss"):
         history["c/loss"]
 
 
 def test_history_plots_in_one_call():
-    figure = run(Game(), epochs=4).plot()
-    assert {axis.get_title() for axis in figure.axes} == {"loss"}
+    figure = run(Point(), epochs=4).plot()
+    assert [axis.get_title() for axis in figure.axes] == ["loss", "mean"]
+    assert [axis.get_title() for axis in run(Point()).plot("point/mean").axes] == ["mean"]
+
+
+def test_a_logged_parameter_is_logged_as_it_was():
+    class Naked(Point):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(1.0))
+
+        def loss(self, batch):
+            terms = super().loss(batch)
+            return {"loss": terms["loss"] + self.scale.square(), "scale": self.scale, "now": self.scale * 1}
+
+    history = run(Naked(), epochs=3)
+    assert history["point/scale"] == history["point/now"] and len(set(history["point/scale"])) == 6
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------
@@ -361,8 +376,9 @@ def test_history_plots_in_one_call():
     ("options", "error", "words"),
     [
         ({"epochs": 0}, ValueError, "epochs must be positive"),
-        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be a whole number"),
         ({"batch_size": {"y": 3}}, ValueError, "batch_size names"),
+        ({"seed": -1}, ValueError, "seed must be"),
     ],
 )
 def test_bad_options(options, error, words):
@@ -393,6 +409,8 @@ def test_bad_data(data, error, words):
         (lambda m: {"loss": m.mean.expand(3)}, TypeError, r"shape \(3,\)"),
         (lambda m: {"loss": m.mean.sum().bfloat16()}, TypeError, "bfloat16"),
         (lambda m: {"loss": m.mean.sum().detach()}, ValueError, "no trainable parameter"),
+        (lambda m: {"loss": m.mean.sum(), "beta": 0.5}, TypeError, "logs 'beta' as 0.5"),
+        (lambda m: {"loss": m.mean.sum(), "each": m.mean}, TypeError, r"logs 'each' as .*shape \(1,\)"),
     ],
 )
 def test_bad_losses_name_the_player(loss, error, words):
@@ -407,6 +425,8 @@ def test_bad_games():
     stranger = nn.Parameter(torch.zeros(1))
     with pytest.raises(ValueError, match="not the model's"):
         run(Point(moves=[stranger]))
+    with pytest.raises(ValueError, match="at least one turn"):
+        run(Game(turns=0))
     with pytest.raises(ValueError, match="takes one turn"):
         run(Game(simultaneous=True, turns=2))
 
@@ -416,6 +436,93 @@ def test_bad_games():
 
     with pytest.raises(ValueError, match="different names"):
         run(Twins())
+
+
+def test_a_player_must_move_what_its_loss_depends_on():
+    class Misled(Game):
+        def players(self):
+            a, _ = super().players()
+            return [a, Player(name="b", moves=self.b, loss=lambda batch: {"loss": (self.a - 1) ** 2}, optimizer=sgd)]
+
+    with pytest.raises(ValueError, match="'b' does not depend on what the player moves"):
+        run(Misled())
+
+
+def test_fit_works_where_gradients_are_off():
+    model = Point()
+    with torch.no_grad():
+        run(model)
+    assert model.mean.item() != 0
+
+
+def test_a_second_fit_trains_again():
+    class Modal(Point):
+        def loss(self, batch):
+            assert self.training
+            return super().loss(batch)
+
+    model = Modal()
+    run(model)
+    assert not model.training
+    run(model)
+
+
+def test_streams_are_shuffled_apart():
+    model = Point()
+    run(model, {"a": DATA, "b": DATA}, epochs=3)
+    assert any(not torch.equal(b["a"].x, b["b"].x) for b in model.seen)
+
+
+def test_the_start_draws_each_item_once():
+    class Curious(Point):
+        def start(self, draw):
+            assert sorted(draw(10).x.flatten().tolist()) == DATA.flatten().tolist()
+            assert len(draw(3)) == 3
+
+    run(Curious(), batch_size=4)
+
+
+def test_a_freezing_rule_holds_in_a_simultaneous_game():
+    model = Game(simultaneous=True, when=lambda: False)
+    run(model)
+    assert model.b.item() == 2 and model.a.item() != 1
+
+
+def test_checking_the_data_changes_nothing():
+    class Normed(Point):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(1)
+
+        def check(self, x, y=None):
+            super().check(x, y)
+            self.norm(x)
+
+        def loss(self, batch):
+            return {"loss": (self.norm(batch.x) - self.mean).square().mean() + self.norm(batch.x).square().mean()}
+
+    model = Normed()
+    run(model, DATA[:5])
+    assert model.norm.num_batches_tracked == 2  # the two of the one loss
+
+
+def test_random_numbers_of_other_devices_are_not_touched(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    run(Point())
+    assert not seeded
+
+
+def test_a_model_without_parameters_says_so():
+    class Bare(GenerativeModel):
+        event_shape = (1,)
+
+        def __init__(self):
+            super().__init__()
+            del self._buffers["started"]
+
+    with pytest.raises(ValueError, match="Bare has no parameters"):
+        run(Bare())
 
 
 def test_a_model_without_a_loss_says_what_to_override():

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Independent, kl_divergence
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn.functional import softmax
 
 from lecturekit import Batch, LatentVariableModel
+from lecturekit.evaluate import active_units
+from lecturekit.nets import gaussian
 from lecturekit.variational import LinearGaussian
 
 
@@ -160,6 +162,67 @@ def test_discrete_latents_have_bounds_but_no_pathwise_loss():
     torch.testing.assert_close(model.bound(x, 50_000).detach(), exact.expand(2), atol=0.01, rtol=0)
     with pytest.raises(TypeError, match="score-function"):
         model.loss(Batch(x))
+
+
+def test_a_model_with_paths_of_its_own_must_say_that_they_are_reparameterized(model, x):
+    class Layered(LatentVariableModel):
+        event_shape = (5,)
+
+        def paths(self, x, k=1, y=None):
+            return model.paths(x, k, y)
+
+    layered = Layered()
+    with pytest.raises(TypeError, match="reparameterized = True"):
+        layered.loss(Batch(x))
+    layered.reparameterized = True
+    assert layered.loss(Batch(x))["loss"].isfinite()
+
+
+class Labelled(LatentVariableModel):
+    """p(z | y) = N(y, 1), p(x | z, y) = N(z + y, 1), q(z | x, y) = N(x - y, 1): every distribution looks at y."""
+
+    event_shape = (1,)
+
+    def __init__(self):
+        super().__init__()
+        self.shift = torch.nn.Parameter(torch.zeros(1))
+
+    def prior(self, y=None):
+        return gaussian(y[:, None].float(), torch.zeros(len(y), 1))
+
+    def encode(self, x, y=None):
+        return gaussian(x - y[:, None] + self.shift, torch.zeros_like(x))
+
+    def decode(self, z, y=None):
+        return gaussian(z + y[:, None], torch.zeros_like(z))
+
+
+def test_labels_reach_every_distribution():
+    model, x, y = Labelled(), torch.randn(3, 1), torch.tensor([0, 5, -2])
+    torch.manual_seed(1)
+    log_joint, log_q = model.paths(x, 4, y)
+    torch.manual_seed(1)
+    z = Normal(x - y[:, None], 1).rsample((4,))
+    expected = Normal(y[:, None].float(), 1).log_prob(z) + Normal(z + y[:, None], 1).log_prob(x)
+    torch.testing.assert_close(log_joint, expected[..., 0])
+    torch.testing.assert_close(log_q, Normal(x - y[:, None], 1).log_prob(z)[..., 0])
+    for quantity in (
+        lambda: model.loss(Batch(x, y))["loss"],
+        lambda: -model.elbo(x, 1, y).mean(),
+        lambda: -model.bound(x, 1, y).mean(),
+    ):
+        torch.manual_seed(1)
+        torch.testing.assert_close(quantity(), -(model_weights(model, x, y)).mean())
+    many = model.sample(40_000, torch.tensor([3]).expand(40_000))
+    assert many.shape == (40_000, 1) and many.mean().item() == pytest.approx(6, abs=0.05)
+    model.check(x, y)
+    units = active_units(model, torch.zeros(4, 1), torch.tensor([0, 5, -2, 1]))
+    assert units.tolist() == [True]  # the encoder's mean moves with y alone
+
+
+def model_weights(model, x, y):
+    torch.manual_seed(1)
+    return model.log_weights(x, 1, y)
 
 
 def test_k_below_one_is_refused(model, x):

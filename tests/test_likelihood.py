@@ -122,5 +122,11 @@ def test_bad_input():
         estimate(model, torch.zeros(0, 1, 4, 4), 3)
     with pytest.raises(ValueError, match="support"):
         estimate(model, torch.rand(2, 1, 4, 4), 3)
+    bad = torch.zeros(9, 1, 4, 4)
+    bad[7, 0, 0, 0] = 3.7  # not in the first chunk
+    with pytest.raises(ValueError, match="support"):
+        estimate(model, bad, 10, rows=20)
+    with pytest.raises(ValueError, match="support"):
+        active_units(model, bad, rows=4)
     with pytest.raises(ValueError, match="at least two|two of them"):
         active_units(model, torch.zeros(1, 1, 4, 4))

@@ -4,9 +4,42 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
-from lecturekit import LatentVariableModel, fit
+from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
 from lecturekit.variational import VAE, LinearGaussian
+
+
+class Game(GenerativeModel):
+    """Two players on one model, whose losses leak into each other: what later families bring."""
+
+    event_shape = (3,)
+
+    def __init__(self):
+        super().__init__()
+        self.forger, self.critic = nn.Linear(2, 3), nn.Linear(3, 1)
+
+    def players(self):
+        def forge(batch):
+            return {
+                "loss": -self.critic(self.forger(torch.randn(len(batch), 2))).mean() + self.forger.bias.square().sum()
+            }
+
+        def judge(batch):
+            fake = self.forger(torch.randn(len(batch), 2))  # not detached
+            return {
+                "loss": nn.functional.softplus(self.critic(fake) - self.critic(batch.x)).mean() + self.critic.bias.sum()
+            }
+
+        return [
+            Player(name="critic", moves=self.critic, loss=judge, turns=2),
+            Player(name="forger", moves=self.forger, loss=forge),
+        ]
+
+    def sample(self, n, y=None):
+        with torch.no_grad():
+            return self.forger(torch.randn(n, 2))
+
 
 BITS = torch.bernoulli(torch.full((16, 1, 4, 3), 0.4))
 MODELS = {
@@ -21,6 +54,7 @@ MODELS = {
         torch.randint(0, 256, (16, 1, 4, 3)),
     ),
     "linear-gaussian": (lambda: LinearGaussian(4, 2), torch.randn(16, 4)),
+    "game": (Game, torch.randn(16, 3)),
 }
 
 

@@ -96,6 +96,10 @@ def test_samples_follow_the_masses():
     torch.testing.assert_close(counts, p.log_prob(torch.arange(6.0)).exp(), atol=0.006, rtol=0)
 
 
+def test_the_distribution_can_be_printed():
+    assert "DiscretizedLogistic" in repr(nets.DiscretizedLogistic(torch.zeros(2), torch.zeros(2)))
+
+
 def test_the_scale_has_a_floor():
     location, log_scale = nets.location_and_scale(torch.full((1, 4), -50.0), 1)
     assert location.tolist() == [[-50, -50]] and log_scale.tolist() == [[nets.SMALLEST_LOG_SCALE] * 2]

@@ -60,8 +60,8 @@ def work(folder):
         torch.manual_seed(rank)  # the ranks begin apart: rank 0's weights must win
         model = build()
         history = train(model, data)
-        out[name] = {"weights": weights(model), "losses": history["model/loss"]}
-    for name, rule in (("game", True), ("game without rule", False)):
+        out[name] = {"weights": weights(model), "losses": next(iter(history.values()))}
+    for name, rule in (("rule", True), ("no rule", False)):
         torch.manual_seed(rank)
         game = Game(rule)
         history = train(game, DATA)
@@ -85,7 +85,7 @@ def outcome(tmp_path_factory):
     return folder, [json.loads((folder / f"rank{r}.json").read_text()) for r in (0, 1)]
 
 
-@pytest.mark.parametrize("name", [*MODELS, "game", "game without rule"])
+@pytest.mark.parametrize("name", [*MODELS, "rule", "no rule"])
 def test_both_ranks_end_in_the_same_weights_and_history(outcome, name):
     first, second = (rank[name] for rank in outcome[1])
     assert first["weights"] == second["weights"] and first["losses"] == second["losses"]
@@ -95,7 +95,7 @@ def test_two_processes_are_one_with_the_joint_batch(outcome):
     torch.manual_seed(0)
     alone = Game(rule=False)  # begins, and starts, with the random numbers of rank 0
     history = train(alone, DATA)
-    together = outcome[1][0]["game without rule"]
+    together = outcome[1][0]["no rule"]
     torch.testing.assert_close(together["losses"], history["a/loss"], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(together["weights"], weights(alone), rtol=1e-4, atol=1e-6)
 
@@ -110,13 +110,13 @@ def test_noise_differs_between_ranks(outcome):
 
 
 def test_ranks_keep_their_own_buffers(outcome):
-    first, second = (rank["game"]["seen"] for rank in outcome[1])
+    first, second = (rank["rule"]["seen"] for rank in outcome[1])
     assert first != second  # each saw its own share of the last batch
 
 
 def test_resume_restores_every_ranks_state(outcome):
     for rank in outcome[1]:
-        assert rank["resumed"] == {key: rank["game"][key] for key in ("weights", "seen")}
+        assert rank["resumed"] == {key: rank["rule"][key] for key in ("weights", "seen")}
 
 
 def test_another_number_of_processes_is_refused(outcome):

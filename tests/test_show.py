@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from matplotlib import colors
+from matplotlib import colors, pyplot
 from matplotlib.figure import Figure
 
 from lecturekit import History, show
@@ -10,6 +10,12 @@ from lecturekit import History, show
 
 def sheet(figure: Figure):
     return figure.axes[0].images[0].get_array()
+
+
+def run_history():
+    history = History()
+    history.add("a/loss", [0.0, 1.0], [1.0, 2.0])
+    return history
 
 
 def numbered(n, h=2, w=3):
@@ -57,15 +63,32 @@ def test_walk_goes_from_start_to_end():
 
 def test_curves_average_turns_over_epochs_and_separate_players():
     history = History()
-    history.add("d/loss", [0.5, 1.0, 1.5, 2.0], [1.0, 3.0, 5.0, 7.0])
-    history.add("g/loss", [1.0, 2.0], [0.0, 1.0])
-    history.add("valid/elbo", [1.0, 2.0], [-3.0, -2.0])
+    # batches of a size that does not divide the epoch; the last validation falls together with the end
+    history.add("d/loss", [0.0, 0.6, 1.2, 1.8], [1.0, 3.0, 5.0, 7.0])
+    history.add("g/loss", [0.0, 1.2], [0.0, 1.0])
+    history.add("valid/elbo", [1.2, 2.4, 2.9], [-3.0, -2.0, -1.0])
     figure = show.curves(history)
     loss, elbo = figure.axes
     assert loss.get_title() == "loss" and elbo.get_title() == "elbo"
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["d", "g"]
     thick = next(line for line in loss.lines if line.get_label() == "d")
     assert thick.get_xdata().tolist() == [1, 2] and thick.get_ydata().tolist() == [2, 6]
+    assert elbo.lines[0].get_xdata().tolist() == [1.2, 2.4, 2.9] and len(elbo.lines) == 1
+
+
+def test_curves_of_a_training_that_went_wrong_can_be_drawn():
+    history = History()
+    history.add("a/loss", [0.0, 1.0, 2.0], [1.0, 2.0, float("inf")])
+    history.add("b/loss", [0.0], [float("nan")])
+    low, high = show.curves(history).axes[0].get_ylim()
+    assert low < 1 and 2 < high < 3
+
+
+def test_no_figure_is_left_behind():
+    show.grid(numbered(2))
+    show.curves(run_history())
+    show.diagram({"a": (0, 0, "a", "net")}, [])
+    assert not pyplot.get_fignums()
 
 
 def test_ink_and_colours_read_on_white_and_on_dark_grey():

@@ -169,6 +169,44 @@ def test_data_outside_the_support_are_refused_with_the_view_to_use():
         VAE((1, 3, 4), 2, (5,), likelihood="discretized-logistic").check(torch.full((2, 1, 3, 4), 256))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float32, torch.float64])
+def test_bits_of_any_type_are_bits(dtype):
+    model, x = VAE((1, 3, 4), latent=2, hidden=(5,)), bits().to(dtype)
+    model.check(x)
+    assert model.bound(x, 2).isfinite().all()
+    fit(model, x, epochs=1, batch_size=3, progress=False)
+
+
+def test_an_empty_net_of_your_own_stays():
+    assert len(VAE((4,), latent=2, encoder=nn.Sequential()).encoder) == 0
+
+
+def test_a_latent_without_a_path_is_refused():
+    class Discrete(VAE):
+        def encode(self, x, y=None):
+            return torch.distributions.Independent(torch.distributions.Bernoulli(logits=self.encoder(x)[:, :2]), 1)
+
+    with pytest.raises(TypeError, match="score-function"):
+        Discrete((1, 3, 4), latent=2, hidden=(5,)).loss(Batch(bits().float()))
+
+
+def test_labels_are_handed_on_by_the_loss():
+    class Watch(VAE):
+        def prior(self, y=None):
+            assert y is not None
+            return super().prior(y)
+
+        def encode(self, x, y=None):
+            assert y is not None
+            return super().encode(x, y)
+
+        def decode(self, z, y=None):
+            assert y is not None
+            return super().decode(z, y)
+
+    Watch((1, 3, 4), latent=2, hidden=(5,)).loss(Batch(bits().float(), torch.arange(6)))
+
+
 def test_unknown_likelihood_is_named():
     with pytest.raises(ValueError, match="'poisson'.*bernoulli, gaussian, discretized-logistic"):
         VAE(likelihood="poisson")

@@ -49,9 +49,9 @@ def importance_bound(
     values = []
     bar = tqdm(total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
     with looking(model, seed) as device, bar:
-        model.check(x[:items].to(device))
         for i in range(0, len(x), items):
             xs, ys = x[i : i + items].to(device), None if y is None else y[i : i + items].to(device)
+            model.check(xs, ys)
             total = torch.full((len(xs),), -math.inf, device=device)
             for done in range(0, k, at_once):
                 log_w = model.log_weights(xs, min(at_once, k - done), ys)
@@ -79,9 +79,9 @@ def active_units(
     if len(x) < 2:
         raise ValueError("the variance over items needs at least two of them")
     with looking(model) as device:
-        model.check(x[:rows].to(device))
-        means = [
-            model.encode(x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)).mean.cpu()
-            for i in range(0, len(x), rows)
-        ]
+        means = []
+        for i in range(0, len(x), rows):
+            xs, ys = x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
+            model.check(xs, ys)
+            means.append(model.encode(xs, ys).mean.cpu())
     return torch.cat(means).var(0) > threshold

@@ -31,7 +31,7 @@ ARROWS = {
 
 def diagram(
     nodes: Mapping[str, tuple[float, float, str, str]],
-    arrows: Sequence[tuple[str, ...]],
+    arrows: Sequence[tuple],
     *,
     width: float = 7.0,
     height: float = 2.2,
@@ -62,6 +62,7 @@ def diagram(
             look["connectionstyle"] = f"arc3,rad={bend}"
             tail, head = _edge(axis, frames[start], frames[end]), _edge(axis, frames[end], frames[start])
             axis.annotate("", head, tail, arrowprops=look, zorder=1)
+        plt.close(figure)
     return figure
 
 

@@ -82,6 +82,8 @@ def _bare(sheet: np.ndarray, width: float, title: str | None, extent=None) -> tu
         axis.grid(False)
         axis.spines[:].set_visible(False)
         axis.set_title(title or "")
+        # pyplot forgets it here: a notebook would show it twice, and a script would keep it in memory for ever
+        plt.close(figure)
     return figure, axis
 
 
@@ -129,7 +131,7 @@ def manifold(
 ) -> Figure:
     """The plane of a model with two latents: images decode(z) on an even grid of z over [-limit, limit]^2.
 
-    decode: (M, 2) -> images (M, C, H, W). The first latent runs to the right, the second upwards, as in a plot.
+    decode: (M, 2), float32 on the CPU, -> images (M, C, H, W). The first latent runs to the right, the second upwards, as in a plot.
     """
     line = torch.linspace(-limit, limit, side)
     z = torch.stack(torch.meshgrid(line, line.flip(0), indexing="xy"), dim=-1).reshape(-1, 2)
@@ -183,17 +185,20 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
             shown = []
             for name, colour in zip(group, cycle(COLOURS.values()), strict=False):
                 epochs, values = np.array(history.epochs(name)), np.array(history[name])
-                whole = np.ceil(epochs - 1e-9)
-                ends = np.unique(whole)
-                if len(ends) < len(epochs):
+                began = np.floor(epochs + 1e-9)  # in which epoch the batch of a turn was drawn
+                if not name.startswith("valid/") and len(np.unique(began)) < len(epochs):
                     axis.plot(epochs, values, color=colour, alpha=0.25, linewidth=0.6)
-                    epochs, values = ends, np.array([values[whole == e].mean() for e in ends])
+                    means = {e + 1: values[began == e].mean() for e in np.unique(began)}
+                    epochs, values = np.array(list(means)), np.array(list(means.values()))
                 axis.plot(epochs, values, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
                 shown.append(values)
-            low, high = np.min(np.concatenate(shown)), np.max(np.concatenate(shown))
+            shown = np.concatenate(shown)
+            finite = shown[np.isfinite(shown)]  # a training that went wrong is when one wants to see it
+            low, high = (finite.min(), finite.max()) if len(finite) else (0, 0)
             if low < high:  # what single turns do far outside, mostly in the first moments, would flatten the rest
                 axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
             axis.set_title(term)
             axis.set_xlabel("epoch")
             axis.legend()
+        plt.close(figure)
     return figure

@@ -43,7 +43,7 @@ class LinearGaussian(LatentVariableModel):
         return nets.gaussian(zero, zero)
 
     def encode(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Independent:
-        mean = x @ self.recognize.T + self.offset
+        mean = x.to(self.offset.dtype) @ self.recognize.T + self.offset
         return nets.gaussian(mean, self.log_scale.expand_as(mean))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.distributions import Independent, kl_divergence
 
@@ -66,8 +66,8 @@ class VAE(LatentVariableModel):
         self.parameter_shape = (channels if likelihood == "bernoulli" else 2 * channels, *rest)
         pixels, parameters = math.prod(self.event_shape), math.prod(self.parameter_shape)
         inward, outward = [pixels, *hidden, 2 * latent], [latent, *reversed(hidden), parameters]
-        self.encoder = encoder or nn.Sequential(nn.Flatten(), nets.mlp(inward, activation))
-        self.decoder = decoder or nets.mlp(outward, activation)
+        self.encoder = nn.Sequential(nn.Flatten(), nets.mlp(inward, activation)) if encoder is None else encoder
+        self.decoder = nets.mlp(outward, activation) if decoder is None else decoder
         # the prior's mean, which also knows the device and the precision
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
@@ -75,7 +75,7 @@ class VAE(LatentVariableModel):
         """p(z) = N(0, I) over (latent,)."""
         return nets.gaussian(self.origin, self.origin)
 
-    def encode(self, x: Num[Tensor, " batch *event"], y: Tensor | None = None) -> Independent:
+    def encode(self, x: Shaped[Tensor, " batch *event"], y: Tensor | None = None) -> Independent:
         """q(z | x), a batch of B diagonal Gaussians over (latent,)."""
         x = x.to(self.origin.dtype)
         if self.likelihood == "discretized-logistic":
@@ -100,6 +100,6 @@ class VAE(LatentVariableModel):
         self.reparameterized = q.has_rsample
         self.require_reparameterized()
         z = q.rsample()  # eq. 4
-        reconstruction = self.decode(z, batch.y).log_prob(batch.x)
+        reconstruction = self.decode(z, batch.y).log_prob(batch.x.to(z.dtype))
         kl = kl_divergence(q, p) if self.closed_form_kl else q.log_prob(z) - p.log_prob(z)
         return {"loss": (kl - reconstruction).mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}
