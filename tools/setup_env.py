@@ -18,15 +18,17 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "lecturekit-stamp")
 PYTHON = os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
 INSTALL = ["-c", "constraints.txt", "-e", ".[all]"]  # environment.yml installs the same; a test compares them
-INPUTS = ["pyproject.toml", "constraints.txt", "environment.yml"]
+INPUTS = ["pyproject.toml", "constraints.txt"]
 
 
 def fingerprint():
-    """What .venv depends on. The folder counts: a virtual environment does not survive a move."""
+    """What .venv depends on: the packages, and the folder, since a virtual environment does not survive a move."""
     digest = hashlib.sha256(ROOT.encode())
     for name in INPUTS:
-        with open(os.path.join(ROOT, name), "rb") as file:
-            digest.update(file.read())
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            text = file.read()
+        # the settings of ruff, pytest and the like install nothing
+        digest.update(text.split("\n[tool.")[0].encode() if name == "pyproject.toml" else text.encode())
     return digest.hexdigest()
 
 
@@ -48,13 +50,13 @@ def works():
 
 
 def download_size(backend):
-    """Measured from empty caches, rounded up; see CONTRIBUTING.md."""
+    """On Linux as measured from empty caches; elsewhere estimated from the sizes of the packages. See CONTRIBUTING.md."""
     if sys.platform == "darwin":
         return "about 0.4 GB (1.5 GB on disk)"
     if backend == "cpu" or sys.platform == "win32":
         return "about 0.5 GB (2 GB on disk)"
     return (
-        "about 3.2 GB (6 GB on disk): PyTorch's ordinary Linux build brings the CUDA libraries.\n"
+        "about 3.3 GB (6 GB on disk): PyTorch's ordinary Linux build brings the CUDA libraries.\n"
         "Without an NVIDIA GPU, UV_TORCH_BACKEND=cpu set before this command makes it about 0.5 GB"
     )
 
@@ -100,13 +102,19 @@ def main():
             f"lecturekit needs Python 3.10 or newer; {sys.executable} is Python {version}.\n"
             "Name another one: make setup PYTHON=python3.12"
         )
-    print(f"Setting up .venv (once). Download where nothing is cached: {download_size(backend)}.")
-    sys.stdout.flush()
-    if os.path.isdir(VENV):
-        shutil.rmtree(VENV)
-    made = subprocess.call([sys.executable, "-m", "venv", VENV])
-    if made != 0:
-        sys.exit("Python's venv module failed (on Debian and Ubuntu: apt install python3-venv).")
+    if works() and backend == remembered:
+        # What works is never thrown away before something better is there: offline, it may be all there is.
+        print("The packages that lecturekit needs have changed: bringing .venv up to date.")
+        sys.stdout.flush()
+        os.remove(STAMP) if os.path.exists(STAMP) else None
+    else:
+        print(f"Setting up .venv (once). Download where nothing is cached: {download_size(backend)}.")
+        sys.stdout.flush()
+        if os.path.isdir(VENV):
+            shutil.rmtree(VENV)
+        made = subprocess.call([sys.executable, "-m", "venv", VENV])
+        if made != 0:
+            sys.exit("Python's venv module failed (on Debian and Ubuntu: apt install python3-venv).")
     install(backend)
     if not works():
         sys.exit("Set-up ended, but .venv cannot find torch and lecturekit. Remove .venv and repeat the command.")

@@ -1,8 +1,11 @@
 """The command line. Each command loads only what it needs."""
 
 import argparse
+import json
+import secrets
 import subprocess
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -30,13 +33,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def lab(options: list[str]) -> int:
-    """JupyterLab on this machine only, whatever a configuration file says; its default asks for a token."""
+    """JupyterLab on this machine only, with a token, whatever the user's configuration says."""
     from lecturekit.course.notebooks import own_kernel
 
     server = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}"]
     url = f"--LabApp.default_url=/lab/tree/chapters/{select()[0].name}"
-    with own_kernel():
-        return subprocess.call([sys.executable, "-m", "jupyterlab", *server, url, *options])
+    with own_kernel(), tempfile.TemporaryDirectory() as folder:
+        # In a file that only this user can read, not among the arguments, which every user of the machine can list.
+        secret, token = Path(folder, "token.json"), secrets.token_hex(24)
+        secret.write_text(json.dumps({"IdentityProvider": {"token": token}}))
+        print(f"Should the page ask for a token: {token}", flush=True)
+        config = f"--config={secret}"
+        return subprocess.call([sys.executable, "-m", "jupyterlab", config, *server, url, *options])
 
 
 def main(arguments: list[str] | None = None) -> int:

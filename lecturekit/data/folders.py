@@ -46,7 +46,10 @@ def folder(
         raise ValueError(f"size={size!r}: give (C, H, W) with C = 1 or 3, such as (3, 64, 64)")
     if not path.is_dir():
         raise DataError(f"no folder {path}")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    files = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+    # nothing hidden, such as a notebook's copies; the same order on every system
+    files = [p for p in files if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+    files.sort(key=lambda p: p.relative_to(path).as_posix())
     if not files:
         raise DataError(f"{path} holds no images ({' '.join(SUFFIXES)})")
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from lecturekit.data.errors import DataError, need
 from lecturekit.data.views import View
 
-GREY, COLOUR = ("1", "L"), ("LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
+GREY, COLOUR = ("1", "L", "LA", "La"), ("P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -177,7 +177,9 @@ def load(
     if name not in SOURCES:
         if Path(name).expanduser().is_dir():
             return folder(name, view=view or "unit", levels=levels, valid=valid, **options)
-        raise unknown("data set", name, [*names(), "or the path of a folder of images"])
+        if len(Path(name).parts) > 1:
+            raise DataError(f"no folder {name}, and no data set of that name: there are {', '.join(names())}")
+        raise unknown("data set", name, names())
     if options:
         raise TypeError(f"{name} takes no option {', '.join(options)}")
 

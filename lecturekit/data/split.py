@@ -58,8 +58,8 @@ class Dataset:
 
     name: str
     train: Split | FileSplit
-    valid: Split | FileSplit | None  # None: valid=0 was asked for
-    test: Split | FileSplit | None  # None: a folder with too few images
+    valid: Split | FileSplit | None  # None: valid=0 was asked for, or a folder of fewer than five images
+    test: Split | FileSplit | None  # None: a folder of fewer than five images
     classes: tuple[str, ...] | None = None  # label k means classes[k]
     density: Density | None = None  # toy2d: where the points come from
 
@@ -73,8 +73,10 @@ def divided(name, pool, test, valid, view, **others) -> Dataset:
     pool, test = (
         Split(torch.tensor(x), None if y is None else torch.tensor(y, dtype=torch.int64), view) for x, y in (pool, test)
     )
-    if not 0 <= valid < len(pool):
-        raise ValueError(f"valid={valid}: {name} has {len(pool)} items for train and valid together")
+    if not isinstance(valid, int) or not 0 <= valid < len(pool):
+        raise ValueError(
+            f"valid={valid}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
+        )
     train = len(pool) - valid
     return Dataset(name, pool[:train], pool[train:] if valid else None, test if len(test) else None, **others)
 
@@ -82,8 +84,11 @@ def divided(name, pool, test, valid, view, **others) -> Dataset:
 def tenths(y):
     """A fixed shuffled split of the labels ``y`` (N,): a tenth of every class for valid, a tenth for test.
 
+    Where a class has fewer than five items, a tenth of them would be none: then the tenths are of all items together.
     Returns the indices of train followed by valid, the indices of test, and how many are for valid.
     """
+    if np.unique(y, return_counts=True)[1].min() < 5:
+        y = np.zeros_like(y)
     rng = np.random.RandomState(0)  # numpy promises that the stream of this old generator never changes
     parts = [], [], []
     for c in np.unique(y):

@@ -1,12 +1,15 @@
 """Every command that the documents and the Makefile name exists."""
 
+import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
+from lecturekit.course import cli
 from lecturekit.course.cli import parser
-from lecturekit.course.profiles import ROOT
+from lecturekit.course.profiles import PROFILES, ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
@@ -31,6 +34,10 @@ def check(command):
         words.pop(0)
     if words and words[0] == "make":
         assert {word for word in words[1:] if "=" not in word} <= TARGETS, command
+        settings = dict(word.split("=", 1) for word in words[1:] if "=" in word)
+        assert settings.get("PROFILE", "smoke") in PROFILES, command
+    if len(words) > 1 and "python" in words[0] and words[1].endswith(".py"):
+        assert (ROOT / words[1]).is_file(), command
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
@@ -52,8 +59,32 @@ def test_the_makefile_calls_what_exists():
 
 
 @pytest.mark.parametrize(
-    "command", ["make cours", "python -m lecturekit runs", "python -m lecturekit run --profile cpu"]
+    "command",
+    [
+        "make cours",
+        "make course PROFILE=smok",
+        "python -m lecturekit runs",
+        "python -m lecturekit run --profile cpu",
+        "python tools/setup_envv.py",
+    ],
 )
 def test_a_wrong_command_would_be_found(command):
     with pytest.raises((AssertionError, SystemExit)):
         check(command)
+
+
+def test_the_lab_listens_here_only_and_asks_for_a_token_that_no_other_user_sees(monkeypatch, capsys):
+    seen = {}
+
+    def call(command):
+        config = next(word.removeprefix("--config=") for word in command if word.startswith("--config="))
+        seen.update(command=command, token=json.loads(Path(config).read_text())["IdentityProvider"]["token"])
+        seen["private"] = Path(config).parent.stat().st_mode & 0o077 == 0
+        return 0
+
+    monkeypatch.setattr(cli.subprocess, "call", call)
+    assert cli.lab(["--no-browser"]) == 0
+    assert "--ServerApp.ip=127.0.0.1" in seen["command"] and "--no-browser" in seen["command"]
+    assert len(seen["token"]) >= 32 and seen["private"]
+    assert not any(seen["token"] in word for word in seen["command"])
+    assert seen["token"] in capsys.readouterr().out

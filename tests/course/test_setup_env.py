@@ -57,11 +57,31 @@ def test_the_second_call_starts_nothing(tool, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "environment.yml"])
-def test_a_changed_input_builds_anew(tool, name):
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_changed_packages_are_installed_into_what_works(tool, name):
     started(tool)
     Path(tool.ROOT, name).write_text("changed")
-    assert started(tool) != [] and started(tool) == []
+    again = started(tool)
+    assert any("uv pip install" in line for line in again) and not any("-m venv" in line for line in again)
+    assert started(tool) == []
+
+
+def test_settings_of_other_tools_install_nothing(tool):
+    started(tool)
+    Path(tool.ROOT, "pyproject.toml").write_text("pyproject.toml\n[tool.ruff]\nline-length = 99")
+    assert started(tool) == []
+
+
+def test_what_works_is_kept_where_an_update_fails(tool):
+    """Offline, with changed packages: the set-up fails, and the environment is still there."""
+    started(tool)
+    kept = Path(tool.VENV, "kept")
+    kept.touch()
+    Path(tool.ROOT, "constraints.txt").write_text("changed")
+    tool.fail += ["-m uv", "-c constraints.txt"]
+    with pytest.raises(SystemExit, match="Set-up failed"):
+        started(tool)
+    assert kept.exists() and not Path(tool.STAMP).exists()
 
 
 def test_a_broken_or_moved_environment_is_built_anew(tool, tmp_path):
@@ -80,6 +100,14 @@ def test_an_interrupted_set_up_starts_over(tool):
         started(tool)
     assert not Path(tool.STAMP).exists()
     tool.stop.clear()
+    assert any("uv pip install" in line for line in started(tool)) and Path(tool.STAMP).exists()
+
+
+def test_what_does_not_work_is_built_anew(tool, monkeypatch):
+    started(tool)
+    Path(tool.STAMP).unlink()
+    answers = iter([False, True])
+    monkeypatch.setattr(tool, "works", lambda: next(answers))
     assert any("-m venv" in line for line in started(tool))
 
 

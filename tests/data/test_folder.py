@@ -164,3 +164,31 @@ def test_on_disk_bad_input(classes):
     with pytest.raises(data.DataError, match=r"cannot read .*3\.png"):
         for _ in train.batches(torch.arange(len(train)).split(4)):
             pass
+
+
+def test_small_classes_are_split_together(tmp_path):
+    for c in range(10):
+        for k in range(3):
+            paint(tmp_path / f"c{c}" / f"{k}.png", (c, k, 0))
+    small = data.folder(tmp_path)
+    assert [len(s) for s in (small.train, small.valid, small.test)] == [24, 3, 3]
+
+
+def test_what_is_hidden_or_no_file_is_passed_over(classes):
+    paint(classes / "cat" / "x.png")
+    (classes / "cat" / ".ipynb_checkpoints").mkdir()
+    paint(classes / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png")
+    (classes / "cat" / "folder.png").mkdir()
+    sets = data.folder(classes, size=(3, 4, 6))
+    assert sum(len(s) for s in (sets.train, sets.valid, sets.test)) == 21
+
+
+def test_grey_with_alpha_is_grey(tmp_path):
+    for k in range(5):
+        paint(tmp_path / f"{k}.png", (k, 255), mode="LA")
+    assert data.folder(tmp_path).event_shape[0] == 1
+
+
+def test_a_path_that_is_not_there_is_said_to_be_so():
+    with pytest.raises(data.DataError, match="no folder some/where/mnist"):
+        data.load("some/where/mnist")

@@ -251,7 +251,7 @@ def test_embedded_sets_import_no_package(monkeypatch):
     [
         ("minst", {}, ValueError, "unknown data set 'minst': did you mean 'mnist'"),
         ("mnist5k", {}, ValueError, "did you mean 'mnist-5k'"),
-        ("no/such/folder", {}, ValueError, "or the path of a folder"),
+        ("no/such/folder", {}, data.DataError, "no folder no/such/folder"),
         ("mnist-5k", {"view": "sined"}, ValueError, "did you mean 'signed'"),
         ("mnist-5k", {"valid": 4500}, ValueError, "valid=4500: mnist-5k has 4500 items"),
         ("mnist-5k", {"valid": -1}, ValueError, "valid=-1"),
