@@ -66,6 +66,12 @@ def processor():
         return platform.processor() or platform.machine()
 
 
+def commit():
+    """The commit that is measured."""
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=30)
@@ -98,13 +104,12 @@ def main():
     }
     for name, row in rows.items():
         print(f"{name:28} {row['items_per_second']:8d} items/s   fit takes {row['fit_over_this']:.3f} of its time")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     result = {
         "command": f"python benchmarks/loop.py --pairs {options.pairs} --epochs {options.epochs}",
         "machine": f"{processor()}, {options.threads} threads",
         "torch": torch.__version__,
         "date": date.today().isoformat(),
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "rows": rows,
     }
     path = Path(__file__).parent / "results" / "loop.json"
