@@ -5,13 +5,14 @@ PROFILE ?= laptop
 CHAPTERS ?= *
 VENV_PYTHON = $(firstword $(wildcard .venv/Scripts/python.exe) .venv/bin/python)
 
-.PHONY: help setup lab course test mutants refresh constraints clean
+.PHONY: help setup lab course test mutants bench refresh constraints clean
 
 help:
 	@echo "make lab      open JupyterLab at the first chapter"
 	@echo "make course   execute the chapters into pages: build/course/<chapter>.html"
 	@echo "make test     everything that continuous integration runs"
 	@echo "make mutants  every wrong formula must make a test fail"
+	@echo "make bench    speed beside bare loops and peers (installs the peers)"
 	@echo "make refresh  execute the chapters and write them back, clean, to be committed"
 	@echo "make setup    build .venv only;  make constraints  renew the pinned versions"
 	@echo "make clean    remove what the commands above wrote, .venv excepted"
@@ -30,6 +31,11 @@ test: setup
 
 mutants: setup
 	@$(VENV_PYTHON) -m lecturekit mutants $(ARGS)
+
+bench: setup
+	@$(VENV_PYTHON) -m uv pip install --quiet -c constraints.txt -e '.[bench]'
+	@$(VENV_PYTHON) benchmarks/loop.py
+	@$(VENV_PYTHON) benchmarks/throughput.py
 
 refresh: setup
 	@$(VENV_PYTHON) -m lecturekit refresh --chapters '$(CHAPTERS)' $(ARGS)

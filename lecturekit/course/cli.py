@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from lecturekit.course.profiles import PROFILES, ROOT, CourseError, select
+from lecturekit.course.train import MODELS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +23,21 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", default="laptop", choices=PROFILES)
     run.add_argument("--out", type=Path, default=ROOT / "build" / "course", help="default: build/course")
     refresh = commands.add_parser("refresh", help="execute chapters and write them back, clean, for a commit")
+    train = commands.add_parser("train", help="train a model; its final numbers are printed as JSON")
+    train.add_argument("model", choices=sorted(MODELS))
+    train.add_argument("--data", default="mnist-5k", help="a named data set or a folder of images")
+    train.add_argument("--view", help="what the model sees of the pixels; default: binary")
+    train.add_argument("--epochs", type=float, required=True)
+    train.add_argument("--batch-size", type=int, default=128, metavar="N")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    train.add_argument("--checkpoint", type=Path, metavar="FOLDER")
+    train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint, if there is one")
+    train.add_argument(
+        "--options", default="{}", help='the model\'s, as JSON: \'{"latent": 50, "activation": "Tanh"}\''
+    )
+    train.add_argument("--k", type=int, default=100, help="importance samples of the final test bound")
+    train.add_argument("--items", type=int, default=1000, help="at most so many items to validate and test on")
     test = commands.add_parser("test", help="everything that continuous integration runs")
     test.add_argument(
         "--only", type=lambda text: text.split(","), metavar="STEP,...", help="of lint,imports,unit,chapters"
@@ -56,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if name == "lab":
             return lab(options)
-        where = {"run": "run", "refresh": "run", "test": "checks", "mutants": "mutants"}[name]
+        where = {"run": "run", "refresh": "run", "test": "checks", "mutants": "mutants", "train": "train"}[name]
         command = getattr(import_module(f"lecturekit.course.{where}"), name)
         return 0 if command(**vars(asked)) else 1
     except CourseError as error:

@@ -1,0 +1,111 @@
+"""`lecturekit train`: any model on any data set from the command line, and its final numbers as JSON."""
+
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from lecturekit.course.profiles import CourseError
+
+MODELS = {
+    "vae": "lecturekit.variational:VAE",
+    "linear-gaussian": "lecturekit.variational:LinearGaussian",
+}
+
+
+def build(name: str, event_shape: tuple[int, ...], options: str):
+    """A model by name, for items of this shape, with constructor options as a JSON object."""
+    from torch import nn
+
+    module, _, cls = MODELS[name].partition(":")
+    try:
+        given = json.loads(options)
+        chosen = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        if "activation" in chosen:
+            chosen["activation"] = getattr(nn, chosen["activation"])
+        # all but probabilistic PCA take the shape of an item
+        shape = {"dimensions": event_shape[0]} if name == "linear-gaussian" else {"event_shape": event_shape}
+        return getattr(import_module(module), cls)(**shape, **chosen)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CourseError(f"--options {options!r} are not options of {name} ({error})") from error
+
+
+def train(
+    model: str,
+    data: str,
+    view: str | None,
+    epochs: float,
+    batch_size: int,
+    seed: int,
+    precision: str,
+    checkpoint: Path | None,
+    resume: bool,
+    options: str,
+    k: int,
+    items: int,
+) -> bool:
+    """Train, evaluate, print JSON to standard output (progress goes to standard error); False if interrupted."""
+    import torch
+    from torch import distributed
+
+    from lecturekit import LatentVariableModel, fit
+    from lecturekit.checkpoint import CheckpointError
+    from lecturekit.data import DataError, load
+    from lecturekit.evaluate import importance_bound
+    from lecturekit.training import Diverged
+
+    several = "LOCAL_RANK" in os.environ  # torchrun started us
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else "cpu"
+    if several:
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        dataset = load(data, view=view or (None if data == "toy2d" else "binary"))
+        torch.manual_seed(seed)
+        net = build(model, dataset.event_shape, options).to(device)
+        latent = isinstance(net, LatentVariableModel)
+
+        def part(split):
+            x, y = split[: min(items, len(split))].tensors(seed=0)
+            return x.to(device), None if y is None else y.to(device)
+
+        held_out = part(dataset.valid) if latent and dataset.valid is not None else None
+        history = fit(
+            net,
+            dataset.train,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            precision=precision,
+            checkpoint=checkpoint,
+            resume=resume,
+            validate=(lambda m: {"elbo": m.elbo(held_out[0], y=held_out[1]).mean()}) if held_out else None,
+        )
+        epoch = max(1, len(dataset.train) // batch_size)
+        result = {
+            "model": model,
+            "data": data,
+            "seed": seed,
+            "epochs": round(history.trained, 3),
+            "interrupted": history.interrupted,
+            "seconds": round(history.seconds, 2),
+            "precision": history.precision,
+            "last_epoch": {name: sum(history[name][-epoch:]) / len(history[name][-epoch:]) for name in history},
+        }
+        if latent and not history.interrupted and dataset.test is not None:
+            bound = importance_bound(net, part(dataset.test)[0], k=k)
+            result["test"] = {
+                "bound_nats": bound.mean,
+                "standard_error": bound.standard_error,
+                "k": k,
+                "items": len(bound.values),
+            }
+    except (CheckpointError, DataError, Diverged, MemoryError, ValueError) as error:
+        raise CourseError(str(error)) from error
+    finally:
+        if several:
+            distributed.destroy_process_group()
+    if int(os.environ.get("RANK", "0")) == 0:
+        json.dump(result, sys.stdout, indent=2)
+        print()
+    return not history.interrupted

@@ -1,0 +1,65 @@
+"""`lecturekit train`: numbers as JSON, checkpoints, and clear words for what cannot be done."""
+
+import json
+
+import pytest
+
+from lecturekit.course.cli import main
+
+TINY = [
+    "--data",
+    "digits-8x8",
+    "--batch-size",
+    "100",
+    "--k",
+    "5",
+    "--items",
+    "50",
+    "--options",
+    '{"latent": 3, "hidden": [20]}',
+]
+
+
+def train(*arguments):
+    return main(["train", "vae", *TINY, *arguments])
+
+
+def test_the_final_numbers_are_json(capsys):
+    assert train("--epochs", "2") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["epochs"] == pytest.approx(2, abs=0.1) and result["precision"] == "float32"
+    assert set(result["last_epoch"]) == {"model/loss", "model/reconstruction", "model/kl", "valid/elbo"}
+    assert result["test"]["k"] == 5 and result["test"]["items"] == 50 and -100 < result["test"]["bound_nats"] < 0
+
+
+def test_stopped_and_resumed_gives_the_same_numbers(tmp_path, capsys):
+    train("--epochs", "4")
+    whole = json.loads(capsys.readouterr().out)
+    train("--epochs", "2", "--checkpoint", str(tmp_path))
+    capsys.readouterr()
+    assert train("--epochs", "4", "--checkpoint", str(tmp_path), "--resume") == 0
+    resumed = json.loads(capsys.readouterr().out)
+    assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_toy_densities_too(capsys):
+    assert main(["train", "linear-gaussian", "--data", "toy2d", "--epochs", "1", "--options", '{"latent": 1}']) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["bound_nats"] < 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "minst"], "did you mean 'mnist'"),
+        (["--options", '{"laten": 3}'], "not options of vae"),
+        (["--options", "latent=3"], "not options of vae"),
+        (["--options", '{"activation": "Tan"}'], "not options of vae"),
+        (["--view", "unit"], 'view="binary"'),
+        (["--epochs", "0"], "epochs must be positive"),
+        (["--resume"], "needs checkpoint="),
+    ],
+)
+def test_what_cannot_be_done_is_said_on_one_line(arguments, words, capsys):
+    assert train("--epochs", "1", *arguments) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and "Traceback" not in captured.err and captured.out == ""
