@@ -97,7 +97,7 @@ def fit(
         if loaded is not None:
             training.restore(*loaded, identity)
 
-        total, saved_at = round(streams.total), time.perf_counter()
+        callbacks, total, saved_at = tuple(callbacks), round(streams.total), time.perf_counter()
         shown = progress and ranks.rank == 0
         bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not shown)
 
