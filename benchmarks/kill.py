@@ -1,9 +1,9 @@
 """Kill -9 at random moments, resume, compare: the final weights must be the same to the bit.
 
-    python benchmarks/kill.py [--kills 20] [--epochs 100]
+    python benchmarks/kill.py [--kills 20] [--epochs 200]
 
 A VAE on mnist-5k is trained once undisturbed and once by a process that is killed again and again, at random moments, while
-it saves a checkpoint twice a second; how many kills left a half-written one behind is counted. The result goes to
+it saves a checkpoint at every tenth round; how many kills left a half-written one behind is counted. The result goes to
 benchmarks/results/kill.json.
 """
 
@@ -29,7 +29,7 @@ def train(epochs, folder=None):
     model = VAE()
     digits = data.load("mnist-5k", view="binary")
     history = fit(
-        model, digits.train, epochs=epochs, checkpoint=folder, resume=folder is not None, save_every=0.5, progress=False
+        model, digits.train, epochs=epochs, checkpoint=folder, resume=folder is not None, save_every=0, progress=False
     )
     return model, history
 
@@ -37,7 +37,7 @@ def train(epochs, folder=None):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--kills", type=int, default=20)
-    arguments.add_argument("--epochs", type=int, default=100)
+    arguments.add_argument("--epochs", type=int, default=200)
     arguments.add_argument("--victim", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.victim:
