@@ -60,6 +60,7 @@ def fit(
     checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
         resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
         the final weights are the same to the bit. Where there is none yet, it starts.
+        `epochs` may be raised to go on with a finished run; schedules and batch.progress then go by the new length.
 
     Ctrl-C ends the training after the present round: the history so far is returned (history.interrupted) and a
     checkpoint is left; a second Ctrl-C does not wait. The model is left in eval mode, ready to be looked at.
