@@ -1,11 +1,12 @@
 """The mutants' judge, on a package of one line."""
 
+import re
 import subprocess
 
 import pytest
 
 from lecturekit.course.mutants import mutants
-from lecturekit.course.profiles import CourseError
+from lecturekit.course.profiles import ROOT, CourseError
 
 DIFF = """\
 # what: {what}
@@ -81,3 +82,14 @@ def test_what_cannot_be_judged_is_an_error(project):
     (project / "tests" / "mutants" / "caught.patch").write_text("--- a\n+++ b\n# tests: in the diff\n")
     with pytest.raises(CourseError, match="no line '# tests:"):
         mutants(root=project)
+
+
+@pytest.mark.parametrize("patch", sorted((ROOT / "tests" / "mutants").glob("*.patch")), ids=lambda p: p.stem)
+def test_every_mutant_still_applies_and_names_tests_that_are_there(patch):
+    """So that a change of the code that strands a mutant is seen at once, and not when `make mutants` is next run."""
+    done = subprocess.run(
+        ["git", "apply", "--check", str(patch)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    tests = re.search(r"^# tests: (.+)$", patch.read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert all((ROOT / test.partition("::")[0]).exists() for test in tests.split())
