@@ -7,10 +7,11 @@ class History(Mapping[str, list[float]]):
     """`history["model/loss"]` is a list with one number per turn; `history.epochs("model/loss")` says when, in
     epochs of the first stream, the batch of each was drawn.
 
-    Names are player/term for what a loss returned and valid/key for what `validate` returned. `trained` is how many epochs
-    were drawn, `seconds` the time spent training, validation and callbacks left out; `precision` the format that the networks ran in; `averaged` the model with
-    averaged weights, if `fit` was asked for one. `stopped` says that early stopping ended the training, `interrupted` that
-    Ctrl-C did.
+    Names are player/term for what a loss returned and valid/key for what `validate` returned.
+
+    trained: epochs drawn. seconds: time spent training, validation and callbacks left out. precision: the format that the
+    networks ran in. averaged: the model with averaged weights, if `fit` was asked for one. stopped: early stopping ended
+    the training. interrupted: Ctrl-C did.
     """
 
     def __init__(self):
