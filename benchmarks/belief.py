@@ -17,14 +17,12 @@ images are drawn at random with a seed. L_k is measured twice with k samples eac
 """
 
 import argparse
-import json
 import math
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
-from loop import commit, processor
+from record import add, cosine, finished, made
 from torch.optim import Adam
 
 from lecturekit import EarlyStopping, Player, data, fit
@@ -68,7 +66,6 @@ class Row(SigmoidBeliefNet):
             rates = (self.rate_p, self.rate_q)
             return Adam([{"params": ps, "lr": r} for ps, r in zip(groups, rates) if ps], fused=True)
 
-        cosine = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
         return [
             Player(name=p.name, moves=p.moves, loss=p.loss, optimizer=adam, schedule=cosine) for p in super().players()
         ]
@@ -112,20 +109,20 @@ def main():
     torch.manual_seed(options.seed)
     model = Row(layers, estimator, k, options.rate_p or rate_p, options.rate_q or rate_q).to(device)
     held_out = parts["valid"][:500].to(device)
-    history = fit(
-        model,
-        parts["train"],
-        epochs=passes,
-        batch_size=options.batch,
-        seed=options.seed,
-        validate=lambda m: {"elbo": m.elbo(held_out, 20).mean(), "bound": m.bound(held_out, 20).mean()},
-        early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best pass
-        precision=options.precision,
-        checkpoint=options.checkpoint,
-        resume=options.checkpoint is not None,
+    history = finished(
+        fit(
+            model,
+            parts["train"],
+            epochs=passes,
+            batch_size=options.batch,
+            seed=options.seed,
+            validate=lambda m: {"elbo": m.elbo(held_out, 20).mean(), "bound": m.bound(held_out, 20).mean()},
+            early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best pass
+            precision=options.precision,
+            checkpoint=options.checkpoint,
+            resume=options.checkpoint is not None,
+        )
     )
-    if history.interrupted:
-        raise SystemExit("interrupted; the same command goes on from here")
     chosen = torch.randperm(len(parts["test"]), generator=torch.Generator().manual_seed(0))[: options.images]
     x = parts["test"][chosen].to(device)
     once, again = (importance_bound(model, x, k=options.evaluate, seed=seed) for seed in (0, 1))
@@ -150,19 +147,9 @@ def main():
         "rates": [model.rate_p, model.rate_q],
         "training_minutes": round(history.seconds / 60, 1),
         "precision": history.precision,
-        "machine": torch.cuda.get_device_name() if device == "cuda" else processor(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
         "seed": options.seed,
-        "date": date.today().isoformat(),
-        "commit": commit(),
     }
-    print(json.dumps(result, indent=2))
-    if options.trial:
-        return
-    path = Path(__file__).parent / "results" / "belief.json"
-    results = json.loads(path.read_text()) if path.exists() else []
-    path.write_text(json.dumps([*results, result], indent=2) + "\n")
+    print(result) if options.trial else add("belief", result | made())
 
 
 if __name__ == "__main__":

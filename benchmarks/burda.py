@@ -13,13 +13,11 @@ is added to benchmarks/results/burda.json.
 """
 
 import argparse
-import json
 import math
-from datetime import date
 from pathlib import Path
 
 import torch
-from loop import commit, processor
+from record import add, cosine, finished, made
 from torch import nn
 from torch.optim import Adam
 
@@ -51,7 +49,7 @@ def burda_rate(progress: float) -> float:
 # learning rate, Adam's eps, schedule
 RECIPES = {
     "paper": (1e-3, 1e-4, burda_rate),
-    "short": (3e-3, 1e-8, lambda progress: 0.5 * (1 + math.cos(math.pi * progress))),
+    "short": (3e-3, 1e-8, cosine),
 }
 
 
@@ -102,18 +100,18 @@ def main():
     digits = data.load("mnist", view="binary", valid=0)
     torch.manual_seed(options.seed)
     model = Cell(options.layers, options.estimator, options.k, options.recipe).to(device)
-    history = fit(
-        model,
-        digits.train,
-        epochs=options.epochs,
-        batch_size=100,
-        seed=options.seed,
-        precision=options.precision,
-        checkpoint=options.checkpoint,
-        resume=options.checkpoint is not None,
+    history = finished(
+        fit(
+            model,
+            digits.train,
+            epochs=options.epochs,
+            batch_size=100,
+            seed=options.seed,
+            precision=options.precision,
+            checkpoint=options.checkpoint,
+            resume=options.checkpoint is not None,
+        )
     )
-    if history.interrupted:
-        raise SystemExit("interrupted; the same command goes on from here")
     chosen = torch.randperm(len(digits.test), generator=torch.Generator().manual_seed(0))[: options.images]
     x, _ = digits.test[chosen].tensors(seed=0)
     bound = importance_bound(model, x, k=options.evaluate)
@@ -134,18 +132,10 @@ def main():
         "epochs": options.epochs,
         "training_minutes": round(history.seconds / 60, 1),
         "precision": history.precision,
-        "machine": torch.cuda.get_device_name() if device == "cuda" else processor(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
         "seed": options.seed,
-        "date": date.today().isoformat(),
-        "commit": commit(),
         "published": dict(zip(("nll_nats", "active_units"), published, strict=True)) if published else None,
     }
-    print(json.dumps(result, indent=2))
-    path = Path(__file__).parent / "results" / "burda.json"
-    results = json.loads(path.read_text()) if path.exists() else []
-    path.write_text(json.dumps([*results, result], indent=2) + "\n")
+    add("burda", result | made())
 
 
 if __name__ == "__main__":

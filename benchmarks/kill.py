@@ -8,17 +8,15 @@ benchmarks/results/kill.json.
 """
 
 import argparse
-import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import torch
-from loop import commit, processor
+from record import made, save
 
 from lecturekit import data, fit
 from lecturekit.variational import VAE
@@ -68,12 +66,9 @@ def main():
         "bit_identical_weights": same,
         "identical_history": dict(history) == dict(again),
         "undisturbed_seconds": round(history.seconds, 1),
-        "machine": processor(),
-        "date": date.today().isoformat(),
-        "commit": commit(),
     }
-    print(json.dumps(result, indent=2))
-    Path(__file__).parent.joinpath("results", "kill.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(result)
+    save("kill", result | made())
     raise SystemExit(0 if same else 1)
 
 

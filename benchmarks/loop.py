@@ -8,16 +8,12 @@ round. The result goes to benchmarks/results/loop.json with machine, date and co
 """
 
 import argparse
-import json
-import platform
 import random
 import statistics
-import subprocess
 import time
-from datetime import date
-from pathlib import Path
 
 import torch
+from record import made, save
 from torch.nn import functional as F
 
 from lecturekit import Batch, data, fit
@@ -57,21 +53,6 @@ def by_hand(model, x):
     return (cross_entropy + kl) / len(x)
 
 
-def processor():
-    """What the machine calls its processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def commit():
-    """The commit that is measured."""
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=30)
@@ -106,15 +87,9 @@ def main():
         print(f"{name:28} {row['items_per_second']:8d} items/s   fit takes {row['fit_over_this']:.3f} of its time")
     result = {
         "command": f"python benchmarks/loop.py --pairs {options.pairs} --epochs {options.epochs}",
-        "machine": f"{processor()}, {options.threads} threads",
-        "torch": torch.__version__,
-        "date": date.today().isoformat(),
-        "commit": commit(),
         "rows": rows,
     }
-    path = Path(__file__).parent / "results" / "loop.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    save("loop", result | made())
 
 
 if __name__ == "__main__":

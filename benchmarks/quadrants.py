@@ -15,22 +15,15 @@ benchmarks/results/quadrants.json.
 """
 
 import argparse
-import json
-import math
-from datetime import date
-from pathlib import Path
 
 import torch
-from loop import commit, processor
+from record import add, finished, made, with_cosine
 from torch import Tensor
-from torch.optim import Adam
 
-from lecturekit import GenerativeModel, Player, data, fit, nets
+from lecturekit import GenerativeModel, data, fit, nets
 from lecturekit.evaluate import importance_bound
 from lecturekit.training import EarlyStopping
 from lecturekit.variational import CVAE
-
-PATH = Path(__file__).parent / "results" / "quadrants.json"
 
 
 def parts(x: Tensor, seen: int) -> tuple[Tensor, Tensor]:
@@ -62,12 +55,8 @@ class Quadrants:
 
 
 class Recipe:
-    """Adam whose rate falls to 0 along a cosine."""
-
     def players(self):
-        adam = lambda parameters: Adam(parameters, lr=1e-3, fused=True)
-        cosine = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
-        return [Player(name="model", moves=self, loss=self.loss, optimizer=adam, schedule=cosine)]
+        return with_cosine(self, 1e-3)
 
 
 class Conditional(Recipe, CVAE):
@@ -96,18 +85,18 @@ def trained(model, digits, seen: int, options):
     def validate(model):
         return {"bound": (model.elbo(x, 4, y) if isinstance(model, CVAE) else model.log_prob(x, y)).mean()}
 
-    history = fit(
-        model.to(options.device),
-        Quadrants(digits.train, seen),
-        epochs=options.epochs,
-        batch_size=100,
-        seed=options.seed,
-        precision=options.precision,
-        validate=validate,
-        early_stopping=EarlyStopping("bound", patience=options.patience),
+    history = finished(
+        fit(
+            model.to(options.device),
+            Quadrants(digits.train, seen),
+            epochs=options.epochs,
+            batch_size=100,
+            seed=options.seed,
+            precision=options.precision,
+            validate=validate,
+            early_stopping=EarlyStopping("bound", patience=options.patience),
+        )
     )
-    if history.interrupted:
-        raise SystemExit("interrupted; this row was not saved")
     return model, history
 
 
@@ -155,15 +144,9 @@ def main():
             "epochs": round(history.trained),
             "training_minutes": round(history.seconds / 60, 1),
             "precision": history.precision,
-            "machine": torch.cuda.get_device_name() if options.device == "cuda" else processor(),
-            "threads": torch.get_num_threads(),
             "seed": options.seed,
-            "date": date.today().isoformat(),
-            "commit": commit(),
         }
-        print(json.dumps(result, indent=2), flush=True)
-        results = json.loads(PATH.read_text()) if PATH.exists() else []
-        PATH.write_text(json.dumps([*results, result], indent=2) + "\n")
+        add("quadrants", result | made())
 
 
 if __name__ == "__main__":

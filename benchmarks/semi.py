@@ -24,18 +24,14 @@ benchmarks/results/semi.json.
 """
 
 import argparse
-import json
-import math
-from datetime import date
 from pathlib import Path
 
 import torch
-from loop import commit, processor
+from record import add, finished, made, with_cosine
 from sklearn.svm import SVC
 from torch import Tensor, nn
-from torch.optim import Adam
 
-from lecturekit import Player, data, fit
+from lecturekit import data, fit
 from lecturekit.variational import VAE, SemiSupervisedVAE
 
 # of M2, chosen on validation images: passes, learning rate, weight of the classification term per item, latents
@@ -44,18 +40,13 @@ SETTINGS = {
     "m2": {"epochs": 12, "rate": 1e-2, "weight": 10.0, "latent": 50},
     "m1+m2": {"epochs": 5, "rate": 3e-3, "weight": 1.0, "latent": 10},
 }
-PATH = Path(__file__).parent / "results" / "semi.json"
 
 
 class Recipe:
-    """Adam whose rate falls to 0 along a cosine."""
-
     rate, clip = 1e-3, None
 
     def players(self):
-        adam = lambda parameters: Adam(parameters, lr=self.rate, fused=True)
-        cosine = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
-        return [Player(name="model", moves=self, loss=self.loss, optimizer=adam, schedule=cosine, clip=self.clip)]
+        return with_cosine(self, self.rate, clip=self.clip)
 
 
 class M1(Recipe, VAE):
@@ -104,18 +95,18 @@ def trained_m1(digits, seed: int, options, device):
     torch.manual_seed(seed)
     vae = M1((1, 28, 28), latent=50, hidden=(600, 600), activation=nn.Softplus).to(device)
     folder = options.checkpoint / f"m1-{seed}-{options.m1_epochs}"
-    history = fit(
-        vae,
-        digits.train,
-        epochs=options.m1_epochs,
-        batch_size=100,
-        seed=seed,
-        precision=options.precision,
-        checkpoint=folder,
-        resume=True,
+    history = finished(
+        fit(
+            vae,
+            digits.train,
+            epochs=options.m1_epochs,
+            batch_size=100,
+            seed=seed,
+            precision=options.precision,
+            checkpoint=folder,
+            resume=True,
+        )
     )
-    if history.interrupted:
-        raise SystemExit("interrupted; the same command goes on from here")
     return vae, history
 
 
@@ -134,17 +125,17 @@ def classifier(train, few, test, seed: int, options, device):
     def error(model):
         return {"error": 100 * (model.classify(x).probs.argmax(-1) != y).float().mean().item()}
 
-    history = fit(
-        model,
-        {"x": train, "labelled": train[few]},
-        epochs=options.epochs,
-        batch_size={"x": options.batch[0], "labelled": options.batch[1]},
-        seed=seed,
-        precision=options.precision,
-        validate=error if options.valid else None,
+    history = finished(
+        fit(
+            model,
+            {"x": train, "labelled": train[few]},
+            epochs=options.epochs,
+            batch_size={"x": options.batch[0], "labelled": options.batch[1]},
+            seed=seed,
+            precision=options.precision,
+            validate=error if options.valid else None,
+        )
     )
-    if history.interrupted:
-        raise SystemExit("interrupted; this row was not saved")
     if options.valid:
         print("after each pass:", [round(e, 2) for e in history["valid/error"]])
     with torch.no_grad():
@@ -177,10 +168,6 @@ def measured(labels: int, seed: int, digits, options, device) -> dict:
         "clip": options.clip,
         "training_minutes": round(seconds / 60, 1),
         "precision": precision,
-        "machine": torch.cuda.get_device_name() if device == "cuda" else processor(),
-        "threads": torch.get_num_threads(),
-        "date": date.today().isoformat(),
-        "commit": commit(),
     }
 
 
@@ -208,10 +195,7 @@ def main():
     for seed in options.seeds:
         for labels in options.labels:
             result = measured(labels, seed, digits, options, device)
-            print(json.dumps(result), flush=True)
-            if not options.valid:
-                results = json.loads(PATH.read_text()) if PATH.exists() else []
-                PATH.write_text(json.dumps([*results, result], indent=2) + "\n")
+            print(result, flush=True) if options.valid else add("semi", result | made())
 
 
 if __name__ == "__main__":

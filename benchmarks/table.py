@@ -3,18 +3,13 @@
 python benchmarks/table.py
 """
 
-import json
 import statistics
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+from record import load
+
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/table.py -->", "<!-- end of measured -->"
-
-
-def load(name):
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def number(value):
@@ -22,8 +17,18 @@ def number(value):
     return f"{value:,}".replace(",", "\u202f")
 
 
+def where(result):
+    """The machine and the commit."""
+    threads = result["threads"]
+    return f"{result['machine']}, {threads} thread{'s' * (threads > 1)}, {result['commit']}"
+
+
+def nats(measured):
+    return f"{measured['nll_nats']:.2f} ± {measured['standard_error']:.2f}"
+
+
 def loop(result):
-    yield f"**What the loop costs** (`{result['command']}`; {result['machine']}, {result['date']}, {result['commit']})"
+    yield f"**What the loop costs** (`{result['command']}`; {where(result)}, {result['date']})"
     yield ""
     yield "| VAE 784-500-500-50, batch 128, float32 | items per second | `fit` takes |"
     yield "|---|---|---|"
@@ -34,8 +39,8 @@ def loop(result):
 
 def throughput(results):
     for k, result in results.items():
-        where = f"{result['machine']}, {result['date']}, {result['commit']}"
-        yield f"**Throughput beside a peer** (`python benchmarks/throughput.py --k {k.removeprefix('k=')}`; {where})"
+        command = f"python benchmarks/throughput.py --k {k.removeprefix('k=')}"
+        yield f"**Throughput beside a peer** (`{command}`; {where(result)}, {result['date']})"
         yield ""
         yield f"| {result['row']} | items per second | times pythae's | share of the matrix-product limit |"
         yield "|---|---|---|---|"
@@ -57,7 +62,7 @@ def burda(results):
         yield (
             f"| {r['estimator'].upper()}-{r['layers']}, k = {r['training_k']} | {r['recipe']} | {r['epochs']} | "
             f"{r['training_minutes']} min | {r['precision']} | {number(r['test_images'])} | "
-            f"{r['nll_nats']:.2f} ± {r['standard_error']:.2f} | {r['active_units']} | {beside} | {r['machine']}, {r['commit']} |"
+            f"{nats(r)} | {r['active_units']} | {beside} | {where(r)} |"
         )
 
 
@@ -85,8 +90,7 @@ def semi(results):
             cells.append(f"{statistics.mean(errors):.2f}{spread} ({len(errors)})" if errors else "")
         minutes = statistics.median(r["training_minutes"] for r in runs)
         trained = " + ".join(f"{n:g}" for n in (first, passes) if n)
-        where = f"{runs[-1]['machine']}, {runs[-1]['threads']} thread{'s' * (runs[-1]['threads'] > 1)}, {runs[-1]['commit']}"
-        yield f"| {model.upper()} | {' | '.join(cells)} | {trained} | {minutes} | {where} |"
+        yield f"| {model.upper()} | {' | '.join(cells)} | {trained} | {minutes} | {where(runs[-1])} |"
         yield f"| published | {' | '.join(f'{e:.2f}' for e in FEW_LABELS[model])} | | | |"
 
 
@@ -102,12 +106,25 @@ def quadrants(results):
     yield "| quadrants seen | net | published | CVAE, Monte Carlo | published | CVAE, importance sampling | passes, minutes | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
-        both = lambda m: f"{m['nll_nats']:.2f} ± {m['standard_error']:.2f}"
         net, cvae = QUADRANTS[r["seen"]]
         yield (
-            f"| {r['seen']} | {both(r['nn'])} | {net:.2f} | {both(r['monte_carlo'])} | {cvae:.2f} | {both(r['importance'])} "
-            f"(k = {r['k']}) | {r['epochs']}, {r['training_minutes']} | {r['machine']}, {r['threads']} "
-            f"thread{'s' * (r['threads'] > 1)}, {r['commit']} |"
+            f"| {r['seen']} | {nats(r['nn'])} | {net:.2f} | {nats(r['monte_carlo'])} | {cvae:.2f} | {nats(r['importance'])} "
+            f"(k = {r['k']}) | {r['epochs']}, {r['training_minutes']} | {where(r)} |"
+        )
+
+
+def belief(results):
+    yield "**Sigmoid belief nets** (`python benchmarks/belief.py --row ...`): test NLL in nats on static binarized MNIST (split of 50\u202f000,"
+    yield "10\u202f000, 10\u202f000, not byte-checked against the original files), lower is better; published: [1] Mnih & Gregor 2014, [2] Mnih &"
+    yield "Rezende 2016, [3] Maddison et al. 2017, [4] Bornschein & Bengio 2015 (recalled)."
+    yield ""
+    yield "| net, estimator, samples | −ELBO | −L_k | k, and what doubling it moved | published | passes, minutes | machine, commit |"
+    yield "|---|---|---|---|---|---|---|"
+    for r in results:
+        beside = "; ".join(f"{p['nll_nats']} ({p['source']})" for p in r["published"])
+        yield (
+            f"| {r['row']}, {r['training_k']} | {r['nll_by_elbo']:.2f} | {r['nll_by_bound']:.2f} ± {r['standard_error']:.2f} | "
+            f"{number(r['k'])}, {r['moved_by_doubling_k']} | {beside} | {r['passes']}, {r['training_minutes']} | {where(r)} |"
         )
 
 
@@ -121,7 +138,7 @@ def kill(result):
 
 def tables():
     parts = []
-    for make in (loop, throughput, burda, semi, quadrants, kill):
+    for make in (loop, throughput, belief, burda, semi, quadrants, kill):
         if (result := load(make.__name__)) is not None:
             parts.append("\n".join(make(result)).strip())
     return "\n\n".join(parts)

@@ -9,18 +9,16 @@ are needed here only: pip install -e '.[bench]'. The result goes to benchmarks/r
 """
 
 import argparse
-import json
 import logging
 import math
 import random
 import statistics
 import tempfile
 import time
-from datetime import date
-from pathlib import Path
 
 import torch
-from loop import bare, commit, processor
+from loop import bare
+from record import load, made, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -176,14 +174,8 @@ def main():
         "matrix_products_gflops": {
             str(d).removeprefix("torch."): round(statistics.median(r) / 1e9) for d, r in rates.items()
         },
-        "machine": f"{processor()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "date": date.today().isoformat(),
-        "commit": commit(),
     }
-    path = Path(__file__).parent / "results" / "throughput.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(results | {f"k={options.k}": result}, indent=2) + "\n")
+    save("throughput", (load("throughput") or {}) | {f"k={options.k}": result | made()})
 
 
 if __name__ == "__main__":

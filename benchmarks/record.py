@@ -1,0 +1,63 @@
+"""What the measurements share: where and when they were made, where they are kept, and the recipe of short trainings."""
+
+import json
+import math
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import torch
+from torch.optim import Adam
+
+from lecturekit import Player
+from lecturekit.course.machine import processor
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def made() -> dict:
+    """The machine, the day and the commit of a measurement that is made now."""
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "date": date.today().isoformat(),
+        "commit": asked.stdout.strip(),
+    }
+
+
+def load(name: str):
+    """What results/name.json holds, or None."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def save(name: str, result) -> None:
+    """Write results/name.json anew."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def add(name: str, row: dict) -> None:
+    """Print a row, and put it behind those of results/name.json."""
+    print(json.dumps(row, indent=2), flush=True)
+    save(name, [*(load(name) or []), row])
+
+
+def cosine(progress: float) -> float:
+    """A learning rate's fall from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def with_cosine(model, rate: float, **options) -> list[Player]:
+    """One player that moves all of `model`: Adam, whose rate falls to 0 along a cosine."""
+    adam = lambda parameters: Adam(parameters, lr=rate, fused=True)
+    return [Player(name="model", moves=model, loss=model.loss, optimizer=adam, schedule=cosine, **options)]
+
+
+def finished(history):
+    """`history`, unless the training was interrupted."""
+    if history.interrupted:
+        raise SystemExit("interrupted; no row was saved. With a checkpoint the same command goes on from here")
+    return history
