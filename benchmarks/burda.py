@@ -3,11 +3,13 @@
     python benchmarks/burda.py --epochs 450 --checkpoint build/burda
     python benchmarks/burda.py --estimator iwae --k 5 --layers 2 --epochs 60 --checkpoint build/burda-iwae-2-5
 
-One layer: 784-200-200-50. Two: 784-200-200-100 and 100-100-100-50. Tanh, Glorot initialization, 60 000 training images. Two recipes: "paper" is the published one (Adam with eps
-1e-4, rate 1e-3 * 10^(-i/7), i = 0..7, each for 3^i of all passes), made for 3280 passes in batches of 20; "short", the
-default, is for some hundred passes (Adam with eps 1e-8, a cosine from 3e-3 to 0), chosen on validation images. Batches of
-100. The command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. The result
-is added to benchmarks/results/burda.json.
+One layer: 784-200-200-50. Two: 784-200-200-100 and 100-100-100-50. Tanh, Glorot initialization, 60 000 training images,
+batches of 100. Three recipes: "paper" is the published one (Adam with eps 1e-4, rate 1e-3 * 10^(-i/7), i = 0..7, each for
+3^i of all passes), made for 3280 passes in batches of 20. "short" is for some hundred passes (Adam, a cosine from 3e-3 to
+0). "soap" is the same with SOAP, whose steps cost more and go further: after 6 passes IWAE-2 with k = 5 stands at -95.0
+nats on validation images, and with Adam at -99.8 (rates of 1e-3, 6e-3 and 1e-2 are worse than 3e-3 with Adam; 6e-3 is no
+better with SOAP). The command may be stopped at any moment and repeated: it resumes. Training time is that of training
+alone. The result is added to benchmarks/results/burda.json.
 
 [1] Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders. arXiv:1509.00519
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import torch
 from record import add, cosine, finished, made
+from soap import SOAP
 from torch import nn
 from torch.optim import Adam
 
@@ -46,10 +49,11 @@ def burda_rate(progress: float) -> float:
     return 10 ** (-min(i, 7) / 7)
 
 
-# learning rate, Adam's eps, schedule
+# optimizer and schedule
 RECIPES = {
-    "paper": (1e-3, 1e-4, burda_rate),
-    "short": (3e-3, 1e-8, cosine),
+    "paper": (lambda parameters: Adam(parameters, lr=1e-3, eps=1e-4, fused=True), burda_rate),
+    "short": (lambda parameters: Adam(parameters, lr=3e-3, fused=True), cosine),
+    "soap": (lambda parameters: SOAP(parameters, lr=3e-3), cosine),
 }
 
 
@@ -77,9 +81,8 @@ class Cell(IWAE):
         return self.model.loss(batch) if plain else super().loss(batch)
 
     def players(self):
-        rate, eps, schedule = RECIPES[self.recipe]
-        adam = lambda parameters: Adam(parameters, lr=rate, eps=eps, fused=True)
-        return [Player(name="model", moves=self, loss=self.loss, optimizer=adam, schedule=schedule)]
+        optimizer, schedule = RECIPES[self.recipe]
+        return [Player(name="model", moves=self, loss=self.loss, optimizer=optimizer, schedule=schedule)]
 
 
 def main():

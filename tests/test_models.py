@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
+from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan
 from lecturekit.belief import BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
 from lecturekit.variational import (
@@ -91,6 +92,19 @@ MODELS = {
         )
         for name in ESTIMATORS
     },
+    **{
+        f"gan-{game}": (
+            lambda game=game: GAN((3,), latent=2, hidden=4, game=game, turns=2),
+            torch.randn(16, 3, generator=RANDOM),
+        )
+        for game in ("non-saturating", "minimax", "least-squares")
+    },
+    "dcgan": (lambda: DCGAN((1, 12, 8), latent=3, width=2), torch.rand(16, 1, 12, 8, generator=RANDOM) * 2 - 1),
+    "wgan": (lambda: WGAN((3,), latent=2, hidden=4, penalty=None), torch.randn(16, 3, generator=RANDOM)),
+    "wgan-gp": (
+        lambda: WGAN((1, 12, 8), 3, discriminator=dcgan.discriminator((1, 12, 8), 2, normalize=False), hidden=4),
+        torch.rand(16, 1, 12, 8, generator=RANDOM) * 2 - 1,
+    ),
     "game": (Game, torch.randn(16, 3, generator=RANDOM)),
 }
 

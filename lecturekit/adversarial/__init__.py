@@ -1,0 +1,7 @@
+"""Models that learn from a judge: no likelihood, only samples."""
+
+from lecturekit.adversarial.dcgan import DCGAN
+from lecturekit.adversarial.gan import GAN
+from lecturekit.adversarial.wgan import WGAN
+
+__all__ = ["DCGAN", "GAN", "WGAN"]

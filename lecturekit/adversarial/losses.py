@@ -1,0 +1,89 @@
+"""What two players descend: pure functions of the discriminator's logits, real and fake.
+
+[1] Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio (2014). Generative Adversarial Nets.
+    arXiv:1406.2661
+[2] Mao, Li, Xie, Lau, Wang, Smolley (2017). Least Squares Generative Adversarial Networks. arXiv:1611.04076
+[3] Arjovsky, Chintala, Bottou (2017). Wasserstein GAN. arXiv:1701.07875
+[4] Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs. arXiv:1704.00028
+[5] Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen (2016). Improved Techniques for Training GANs. arXiv:1606.03498
+    (smoothing of one side)
+
+    symbol in [1]                 here
+    D(x), D(G(z))                 sigmoid(real), sigmoid(fake): the logits are all that is handed on
+    V(D, G)                       value(real, fake)
+    log D = -softplus(-logit), log(1 - D) = -softplus(logit): finite at any logit, where log(sigmoid) is not
+
+Logits may have any shape, (B,) or the map of a discriminator that judges patches: means go over all of it. Losses are
+0-dim and in nats, where they are logarithms at all.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def value(real: Tensor, fake: Tensor) -> Tensor:
+    """V = E log D(x) + E log(1 - D(G(z))), what D raises and G lowers [1, eq. 1]; -log 4 where D is 1/2 everywhere."""
+    return -F.softplus(-real).mean() - F.softplus(fake).mean()
+
+
+def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.0, 0.0)) -> Tensor:
+    """D's loss: its cross-entropy on real items and on fakes, added. With the default targets it is -V.
+
+    targets: what D should say of real items and of fakes. (0.9, 0.0) is one-sided smoothing [5]; (0.9, 0.1) smooths both
+    sides, which keeps a share of the fakes' density in the numerator of the best D and so holds fakes where they are.
+    """
+    a, b = targets
+    on_real = a * F.softplus(-real) + (1 - a) * F.softplus(real)
+    on_fake = b * F.softplus(-fake) + (1 - b) * F.softplus(fake)
+    return on_real.mean() + on_fake.mean()
+
+
+def minimax(fake: Tensor) -> Tensor:
+    """G's loss E log(1 - D(G(z))), its half of V: where D is sure of itself its slope vanishes, "saturates"."""
+    return -F.softplus(fake).mean()
+
+
+def non_saturating(fake: Tensor) -> Tensor:
+    """G's loss -E log D(G(z)): the same fixed point, and a slope where D is sure [1, section 3]."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.0, 0.0)) -> Tensor:
+    """D's loss 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2, D unbounded; targets = (b, a) [2, eq. 2]."""
+    return ((real - targets[0]).square().mean() + (fake - targets[1]).square().mean()) / 2
+
+
+def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
+    """G's loss 1/2 E (D(G(z)) - c)^2 [2, eq. 2]."""
+    return (fake - target).square().mean() / 2
+
+
+def critic(real: Tensor, fake: Tensor) -> Tensor:
+    """The critic's loss E f(G(z)) - E f(x): minus its estimate of the Wasserstein distance, if f is 1-Lipschitz [3]."""
+    return fake.mean() - real.mean()
+
+
+def critic_generator(fake: Tensor) -> Tensor:
+    """G's loss -E f(G(z)) [3]."""
+    return -fake.mean()
+
+
+def slopes(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """(B,) norms of the gradient of `judge` at every item of x, through which gradients flow on."""
+    x = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(judge(x).sum(), x, create_graph=torch.is_grad_enabled())
+    return gradient.flatten(1).norm(dim=1)
+
+
+def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """(B,) values of (||grad f|| - 1)^2, at one random point between each real item and a fake [4, eq. 3].
+
+    One norm for each item: over the whole batch's gradient the penalty would depend on the batch size. `judge` must not
+    mix the items of a batch (no batch normalization), or there is no slope of one item to speak of.
+    """
+    u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=real.dtype)
+    with torch.enable_grad():
+        return (slopes(judge, real + u * (fake - real)) - 1).square()

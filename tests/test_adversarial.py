@@ -1,0 +1,320 @@
+"""Games: losses by hand, the players' gradients, the best judge between known densities, networks and their rules."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal
+from torch.nn import functional as F
+
+from lecturekit import Batch, Player, fit, nets
+from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan, gan, losses, wgan
+
+REAL, FAKE = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64), torch.tensor([-0.7, 0.4, 1.1], dtype=torch.float64)
+P, Q = REAL.sigmoid(), FAKE.sigmoid()  # D(x), D(G(z))
+
+
+def close(a, b):
+    torch.testing.assert_close(torch.as_tensor(a, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64))
+
+
+def test_losses_by_hand_on_probabilities():
+    close(losses.value(REAL, FAKE), P.log().mean() + (1 - Q).log().mean())
+    close(losses.cross_entropy(REAL, FAKE), -losses.value(REAL, FAKE))
+    close(losses.minimax(FAKE), (1 - Q).log().mean())
+    close(losses.non_saturating(FAKE), -Q.log().mean())
+
+
+def test_a_judge_who_cannot_tell_has_a_value_of_minus_log_4():
+    close(losses.value(torch.zeros(5), torch.zeros(5)), -math.log(4))
+
+
+@pytest.mark.parametrize("targets", [(0.9, 0.0), (0.9, 0.1), (0.7, 0.25)])
+def test_smoothing_by_hand(targets):
+    a, b = targets
+    by_hand = -(a * P.log() + (1 - a) * (1 - P).log()).mean() - (b * Q.log() + (1 - b) * (1 - Q).log()).mean()
+    close(losses.cross_entropy(REAL, FAKE, targets), by_hand)
+
+
+def test_one_sided_smoothing_leaves_the_fakes_alone():
+    fake = FAKE.clone().requires_grad_()
+    plain, smooth = (
+        torch.autograd.grad(losses.cross_entropy(REAL, fake, t), fake)[0] for t in ((1.0, 0.0), (0.9, 0.0))
+    )
+    close(plain, smooth)
+
+
+def test_least_squares_by_hand():
+    close(losses.least_squares(REAL, FAKE), ((REAL - 1) ** 2).mean() / 2 + (FAKE**2).mean() / 2)
+    close(losses.least_squares(REAL, FAKE, (0.5, -1.0)), ((REAL - 0.5) ** 2).mean() / 2 + ((FAKE + 1) ** 2).mean() / 2)
+    close(losses.least_squares_generator(FAKE), ((FAKE - 1) ** 2).mean() / 2)
+
+
+def test_critic_by_hand():
+    close(losses.critic(REAL, FAKE), FAKE.mean() - REAL.mean())
+    close(losses.critic_generator(FAKE), -FAKE.mean())
+
+
+@pytest.mark.parametrize("logit", [-100.0, 100.0])
+def test_finite_where_a_probability_would_not_be(logit):
+    for dtype in (torch.float32, torch.float64):
+        x = torch.full((4,), logit, dtype=dtype, requires_grad=True)
+        for loss in (
+            losses.cross_entropy(x, x, (0.9, 0.1)),
+            losses.minimax(x),
+            losses.non_saturating(x),
+            losses.value(x, x),
+        ):
+            (slope,) = torch.autograd.grad(loss, x)
+            assert loss.isfinite() and slope.isfinite().all()
+
+
+def test_the_saturating_loss_has_no_slope_where_the_judge_is_sure():
+    fake = torch.tensor([-30.0], requires_grad=True)
+    flat, steep = (torch.autograd.grad(loss(fake), fake)[0].abs() for loss in (losses.minimax, losses.non_saturating))
+    assert flat < 1e-12 and steep > 0.99
+
+
+def test_maps_of_logits_are_averaged_over_all_places():
+    real, fake = torch.randn(2, 3, 1, 4, 5, dtype=torch.float64)
+    for loss in (losses.value, losses.cross_entropy, losses.least_squares, losses.critic):
+        close(loss(real, fake), loss(real.flatten(), fake.flatten()))
+
+
+# the gradient penalty
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 64])
+def test_the_penalty_of_a_linear_critic_is_the_same_for_every_item_and_batch(batch):
+    w = torch.randn(6, dtype=torch.float64) * 2
+    found = losses.gradient_penalty(lambda x: x.flatten(1) @ w, *torch.randn(2, batch, 2, 3, dtype=torch.float64))
+    close(found, (w.norm() - 1).square().expand(batch))
+
+
+def test_the_penalty_is_taken_between_each_item_and_its_fake():
+    """For f = ||x||^2 / 2 the slope is ||x||, so the penalty tells where it was taken."""
+    real, fake = torch.zeros(500, 1, dtype=torch.float64), torch.full((500, 1), 3.0, dtype=torch.float64)
+    torch.manual_seed(0)
+    norm = losses.gradient_penalty(lambda x: x.square().sum(1) / 2, real, fake)
+    u = torch.linspace(0, 3, 100_001, dtype=torch.float64)
+    close(norm.max() <= 4 and norm.min() >= 0, True)
+    assert abs(norm.mean() - ((u - 1) ** 2).mean()) < 4 * norm.std() / math.sqrt(500)
+
+
+def test_the_penalty_reaches_the_critic_and_not_the_generator():
+    critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    real, fake = torch.randn(2, 5, 2, dtype=torch.float64)
+    fake.requires_grad_()
+    losses.gradient_penalty(critic, real, fake).mean().backward()
+    assert fake.grad is None and critic[0].weight.grad.abs().sum() > 0
+
+
+def test_the_penaltys_gradient_is_right():
+    """Against differences: the second derivative goes through autograd twice."""
+    w = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    real, fake = torch.randn(2, 4, 3, dtype=torch.float64)
+
+    def mean_penalty(w):
+        torch.manual_seed(0)
+        return losses.gradient_penalty(lambda x: (x @ w).tanh(), real, fake).mean()
+
+    assert torch.autograd.gradcheck(mean_penalty, (w,))
+
+
+# the game
+
+
+def test_defaults_make_images_in_range_and_points_without_bounds():
+    assert GAN((1, 6, 5)).sample(64).abs().max() <= 1
+    wide = GAN((2,), latent=3)
+    wide.generator[0][-1].bias.data.fill_(7.0)
+    assert wide.sample(4).min() > 5
+
+
+def test_unknown_game_and_wrong_view_are_refused():
+    with pytest.raises(ValueError, match="non-saturating"):
+        GAN(game="hinge")
+    with pytest.raises(ValueError, match="signed"):
+        fit(GAN((1, 4, 4), hidden=4), torch.rand(16, 1, 4, 4), epochs=1, progress=False)
+    with pytest.raises(ValueError, match="-1 to 1"):
+        fit(GAN((1, 4, 4), hidden=4), torch.rand(16, 1, 4, 4) * 4 - 2, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("game", gan.GAMES)
+def test_each_player_descends_its_own_loss(game):
+    model = GAN((2,), latent=2, hidden=4, game=game).double()
+    x = torch.randn(6, 2, dtype=torch.float64)
+    forge, judge = gan.GAMES[game]
+
+    torch.manual_seed(0)
+    fake = model.generator(torch.randn(6, 2, dtype=torch.float64))
+    torch.manual_seed(0)
+    close(model.discriminator_loss(Batch(x))["loss"].detach(), judge(model.judge(x), model.judge(fake)).detach())
+    torch.manual_seed(0)
+    close(model.generator_loss(Batch(x))["loss"].detach(), forge(model.judge(fake)).detach())
+
+
+def test_the_judge_sees_fakes_through_which_no_gradient_flows():
+    model = GAN((2,), latent=2, hidden=4)
+    model.discriminator_loss(Batch(torch.randn(6, 2)))["loss"].backward()
+    assert all(p.grad is None for p in model.generator.parameters())
+
+
+def test_what_is_logged_is_the_judges_probability():
+    model = GAN((2,), latent=2, hidden=4)
+    x = torch.randn(32, 2)
+    terms = model.discriminator_loss(Batch(x))
+    close(terms["real"].double(), torch.sigmoid(model.judge(x)).mean().detach().double())
+    assert 0 < terms["fake"] < 1
+
+
+def test_k_turns_of_the_judge_for_one_of_the_forger():
+    history = fit(GAN((2,), latent=2, hidden=4, turns=3), torch.randn(64, 2), epochs=3, batch_size=8, progress=False)
+    assert len(history["discriminator/loss"]) == 3 * len(history["generator/loss"])
+
+
+class Between(GAN):
+    """Two Gaussians, the second one the generator's and fixed."""
+
+    p, q = Normal(0.0, 1.0), Normal(1.5, 0.6)
+
+    def __init__(self):
+        judge = nn.Sequential(nets.mlp([1, 32, 32, 1], nn.SiLU), nn.Flatten(0))
+        super().__init__((1,), latent=1, generator=nn.Linear(1, 1), discriminator=judge)
+
+    def fakes(self, n):
+        return self.q.loc + self.q.scale * self.noise(n)
+
+    def players(self):
+        adam = lambda parameters: torch.optim.Adam(parameters, lr=1e-2, fused=True)
+        schedule = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
+        return [
+            Player(name="d", moves=self.discriminator, loss=self.discriminator_loss, optimizer=adam, schedule=schedule)
+        ]
+
+
+def test_the_best_judge_between_two_gaussians_is_p_over_p_plus_q():
+    torch.manual_seed(0)
+    model, x = Between(), torch.randn(40_000, 1)
+    fit(model, x, epochs=60, batch_size=1000, progress=False)
+    grid = torch.linspace(-3, 4, 2001)
+    p, q = model.p.log_prob(grid).exp(), model.q.log_prob(grid).exp()
+    best = p / (p + q)
+    with torch.no_grad():
+        found = model.judge(grid[:, None])
+    where_data_is = (p + q) / 2 > 0.01
+    assert where_data_is.sum() > 1000 and (found.sigmoid() - best)[where_data_is].abs().max() < 0.02
+    # the value it reaches, by quadrature over both densities, beside 2 JS(p, q) - log 4
+    log_p, log_q = model.p.log_prob(grid.double()), model.q.log_prob(grid.double())
+    log_sum = torch.logaddexp(log_p, log_q)
+    p, q, found, grid = log_p.exp(), log_q.exp(), found.double(), grid.double()
+    most = torch.trapezoid(p * (log_p - log_sum) + q * (log_q - log_sum), grid)  # 2 JS(p, q) - log 4
+    reached = torch.trapezoid(p * F.logsigmoid(found) + q * F.logsigmoid(-found), grid)
+    assert most - 2e-3 < reached <= most + 1e-9
+
+
+# Wasserstein
+
+
+def test_clipping_holds_the_critic_after_its_step_and_leaves_the_generator():
+    model = WGAN((2,), latent=2, hidden=8, penalty=None, clip=0.02)
+    fit(model, torch.randn(64, 2), epochs=2, batch_size=8, progress=False)
+    assert max(p.abs().max() for p in model.discriminator.parameters()) <= 0.02
+    assert max(p.abs().max() for p in model.generator.parameters()) > 0.02
+
+
+def test_the_published_optimizers():
+    by = {penalty: {p.name: p for p in WGAN((2,), penalty=penalty).players()} for penalty in (None, 10.0)}
+    clipped, penalized = by[None]["critic"], by[10.0]["critic"]
+    parameters = [nn.Parameter(torch.zeros(2))]
+    assert isinstance(clipped.optimizer(parameters), torch.optim.RMSprop) and clipped.turns == penalized.turns == 5
+    assert clipped.optimizer(parameters).param_groups[0]["lr"] == 5e-5 and clipped.after and not penalized.after
+    assert penalized.optimizer(parameters).param_groups[0]["betas"] == (0.0, 0.9)
+    assert DCGAN().players()[0].optimizer(parameters).param_groups[0]["betas"] == (0.5, 0.999)
+
+
+def test_the_critics_loss_is_minus_the_distance_and_the_weighed_penalty():
+    model = WGAN((2,), latent=2, hidden=8, penalty=7.0)
+    terms = model.discriminator_loss(Batch(torch.randn(16, 2)))
+    close(terms["loss"].detach().double(), (-terms["distance"] + 7.0 * terms["penalty"]).double())
+    real, fake = torch.randn(2, 9, 2)
+    close(model.distance(real, fake).detach(), (model.judge(real).mean() - model.judge(fake).mean()).detach())
+
+
+def test_a_critic_that_mixes_items_is_refused():
+    mixed = dcgan.discriminator((1, 28, 28), 4)
+    with pytest.raises(ValueError, match="normalize=False"):
+        WGAN((1, 28, 28), discriminator=mixed)
+    WGAN((1, 28, 28), discriminator=mixed, penalty=None)
+    WGAN((1, 28, 28), discriminator=dcgan.discriminator((1, 28, 28), 4, normalize=False))
+
+
+def test_a_critic_finds_the_distance_of_two_clouds():
+    """Within 5 % of the exact one, by assignment: W_1 of two clouds of as many points."""
+    from scipy.optimize import linear_sum_assignment
+
+    random = torch.Generator().manual_seed(0)
+    a = torch.randn(128, 2, generator=random)
+    b = torch.randn(128, 2, generator=random) * torch.tensor([0.5, 1.5]) + torch.tensor([1.0, -0.5])
+    cost = torch.cdist(a, b).numpy()
+    exact = cost[linear_sum_assignment(cost)].mean()
+
+    class Clouds(WGAN):
+        def fakes(self, n):
+            return b
+
+        def players(self):
+            adam = lambda parameters: torch.optim.Adam(parameters, lr=2e-3, betas=(0.5, 0.9), fused=True)
+            falling = lambda progress: 1 - progress
+            return [
+                Player(
+                    name="critic",
+                    moves=self.discriminator,
+                    loss=self.discriminator_loss,
+                    optimizer=adam,
+                    schedule=falling,
+                )
+            ]
+
+    torch.manual_seed(0)
+    model = Clouds(
+        (2,), latent=2, hidden=128, penalty=100.0
+    )  # the soft bound lets the slope exceed 1 by W / (2 penalty)
+    fit(model, a, epochs=1500, batch_size=128, progress=False)
+    found = model.distance(a, b).item()
+    assert abs(found / exact - 1) < 0.05
+
+
+# the architecture's rules
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 64, 64), (2, 48, 32)])
+def test_shapes_from_28_to_64_grey_and_in_colour(shape):
+    model = DCGAN(shape, latent=8, width=4)
+    x = model.sample(2)
+    assert x.shape == (2, *shape) and x.abs().max() <= 1 and model.judge(x).shape == (2,)
+
+
+@pytest.mark.parametrize("shape", [(1, 30, 30), (1, 7, 7), (3, 64, 20)])
+def test_sizes_that_cannot_be_halved_are_refused(shape):
+    with pytest.raises(ValueError, match="halves"):
+        DCGAN(shape)
+
+
+def test_the_rules():
+    g, d = dcgan.generator((3, 64, 64)), dcgan.discriminator((3, 64, 64))
+    assert not any(isinstance(m, nn.MaxPool2d | nn.AvgPool2d) for m in (*g.modules(), *d.modules()))
+    convolutions = [m for m in (*g, *d) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert len(convolutions) == 8 and all(m.stride == (2, 2) and m.kernel_size == (5, 5) for m in convolutions)
+    kinds = [type(m) for m in d]
+    assert kinds[:2] == [nn.Conv2d, nn.LeakyReLU] and kinds.count(nn.BatchNorm2d) == 3
+    assert [type(m) for m in g][-2:] == [nn.ConvTranspose2d, nn.Tanh]
+    assert all(m.negative_slope == 0.2 for m in d if isinstance(m, nn.LeakyReLU))
+    weights = torch.cat([m.weight.flatten() for m in convolutions])
+    assert abs(weights.std() - 0.02) < 1e-3 and abs(weights.mean()) < 1e-3
+    assert [m.in_channels for m in g if isinstance(m, nn.ConvTranspose2d)] == [512, 256, 128, 64]
+
+
+def test_wgan_optimizers_stand_where_they_are_named():
+    assert wgan.adam is not gan.adam
