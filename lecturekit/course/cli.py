@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model; its final numbers are printed as JSON")
     train.add_argument("model", choices=sorted(MODELS))
     train.add_argument("--data", default="mnist-5k", help="a named data set or a folder of images")
-    train.add_argument("--view", help="what the model sees of the pixels; default: binary")
+    train.add_argument("--view", help="what the model sees of the pixels; default: binary, of GANs signed")
     train.add_argument("--epochs", type=float, required=True)
     train.add_argument("--batch-size", type=int, default=128, metavar="N")
     train.add_argument("--seed", type=int, default=0)

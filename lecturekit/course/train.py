@@ -15,7 +15,12 @@ MODELS = {
     "hierarchical-vae": "lecturekit.variational:HierarchicalVAE",
     "linear-gaussian": "lecturekit.variational:LinearGaussian",
     "gaussian-mixture": "lecturekit.variational:GaussianMixture",
+    "sigmoid-belief-net": "lecturekit.belief:SigmoidBeliefNet",
+    "gan": "lecturekit.adversarial:GAN",
+    "dcgan": "lecturekit.adversarial:DCGAN",
+    "wgan": "lecturekit.adversarial:WGAN",
 }
+VIEWS = dict.fromkeys(("gan", "dcgan", "wgan"), "signed")  # of images, where it is not "binary"
 OF_VECTORS = ("linear-gaussian", "gaussian-mixture")  # which take a number of dimensions in place of a shape
 
 
@@ -64,7 +69,7 @@ def train(
     if several:
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
-        dataset = load(data, view=view or (None if data == "toy2d" else "binary"))
+        dataset = load(data, view=view or (None if data == "toy2d" else VIEWS.get(model, "binary")))
         torch.manual_seed(seed)
         net = build(model, dataset.event_shape, options).to(device)
         latent = isinstance(net, LatentVariableModel)

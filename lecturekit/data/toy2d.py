@@ -96,9 +96,9 @@ def _shear(sign):
     return lambda x: torch.stack([x[..., 0], x[..., 1] + sign * (x[..., 0].square() / 2 - 1.5)], -1)
 
 
-def ring_of_gaussians() -> Density:
-    """Eight Gaussians of scale 0.25 on a circle of radius 2.5: does a GAN find every mode?"""
-    return BentGaussians(_circle(torch.arange(8) * math.pi / 4, 2.5), 0.25 * torch.eye(2))
+def ring_of_gaussians(scale: float = 0.25, radius: float = 2.5) -> Density:
+    """Eight Gaussians on a circle: does a GAN find every mode? Metz et al. (2017) have scale 0.02 and radius 2."""
+    return BentGaussians(_circle(torch.arange(8) * math.pi / 4, radius), scale * torch.eye(2))
 
 
 def two_moons() -> Density:

@@ -56,11 +56,20 @@ def test_toy_densities_too(model, options, capsys):
         ("cvae", {"latent": 2, "hidden": [20]}),
         ("dlgm", {"latents": [3, 2], "hidden": 20}),
         ("hierarchical-vae", {"latents": [3, 2], "hidden": [[20], [10]]}),
+        ("sigmoid-belief-net", {"layers": [4, 3], "k": 2}),
     ],
 )
 def test_every_model_of_pictures(model, options, capsys):
     assert main(["train", model, *TINY[:-1], json.dumps(options), "--epochs", "1"]) == 0
     assert -100 < json.loads(capsys.readouterr().out)["test"]["bound_nats"] < 0
+
+
+@pytest.mark.parametrize(("model", "shape"), [("gan", "digits-8x8"), ("wgan", "digits-8x8")])
+def test_games_see_signed_pictures(model, shape, capsys):
+    options = json.dumps({"latent": 2, "hidden": 8})
+    assert main(["train", model, "--data", shape, "--epochs", "0.2", "--options", options]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "generator/loss" in result["last_epoch"] and "test" not in result
 
 
 @pytest.mark.parametrize(
