@@ -47,7 +47,7 @@ mutants: setup
 bench: setup
 	@$(VENV_PYTHON) -m uv pip install --quiet -c constraints.txt -e '.[bench]'
 	@$(VENV_PYTHON) benchmarks/loop.py
-	@$(VENV_PYTHON) benchmarks/throughput.py
+	@for row in vae iwae vimco dcgan; do $(VENV_PYTHON) benchmarks/throughput.py --row $$row || exit; done
 
 refresh: setup
 	@$(VENV_PYTHON) -m lecturekit refresh --chapters '$(CHAPTERS)' $(ARGS)

@@ -8,12 +8,11 @@ round. The result goes to benchmarks/results/loop.json with machine, date and co
 """
 
 import argparse
-import random
 import statistics
 import time
 
 import torch
-from record import made, save
+from record import in_rounds, made, ratio, save
 from torch.nn import functional as F
 
 from lecturekit import Batch, data, fit
@@ -26,9 +25,9 @@ def by_fit(split, epochs):
     return fit(VAE(), split, epochs=epochs, batch_size=BATCH, precision="float32", progress=False).seconds
 
 
-def bare(split, epochs, loss_of):
+def bare(make, split, epochs, loss_of):
     """The loop that anybody would write: a permutation per epoch, the batch on the device, the four calls."""
-    model = VAE()
+    model = make()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     steps = -(-epochs * len(split) // BATCH)  # as many as fit takes
     started = time.perf_counter()
@@ -64,22 +63,16 @@ def main():
     split = data.load("mnist-5k", view="binary").train
     variants = {
         "fit": lambda: by_fit(split, options.epochs),
-        "bare loop, same loss": lambda: bare(split, options.epochs, same_loss),
-        "the same again (the noise)": lambda: bare(split, options.epochs, same_loss),
-        "bare loop, formulas by hand": lambda: bare(split, options.epochs, by_hand),
+        "bare loop, same loss": lambda: bare(VAE, split, options.epochs, same_loss),
+        "the same again (the noise)": lambda: bare(VAE, split, options.epochs, same_loss),
+        "bare loop, formulas by hand": lambda: bare(VAE, split, options.epochs, by_hand),
     }
-    for run in variants.values():
-        run()  # warm up
-    times = {name: [] for name in variants}
-    for _ in range(options.pairs):
-        for name in random.sample(list(variants), len(variants)):
-            times[name].append(variants[name]())
-
+    times = in_rounds(variants, options.pairs)
     items = options.epochs * len(split)
     rows = {
         name: {
             "items_per_second": round(items / statistics.median(seconds)),
-            "fit_over_this": round(statistics.median(f / s for f, s in zip(times["fit"], seconds, strict=True)), 4),
+            "fit_over_this": round(ratio(times["fit"], seconds), 4),
         }
         for name, seconds in times.items()
     }

@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+import statistics
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -61,3 +63,23 @@ def finished(history):
     if history.interrupted:
         raise SystemExit("interrupted; no row was saved. With a checkpoint the same command goes on from here")
     return history
+
+
+def in_rounds(variants: dict, rounds: int, after=lambda: None) -> dict[str, list[float]]:
+    """Seconds that each variant says it took, in rounds of shuffled order after one to warm up.
+
+    A lone time means nothing on a shared machine: compare medians, and medians of ratios within a round.
+    """
+    for run in variants.values():
+        run()
+    times = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name in random.sample(list(variants), len(variants)):
+            times[name].append(variants[name]())
+        after()
+    return times
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """The median of the ratios within a round."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))

@@ -38,15 +38,16 @@ def loop(result):
 
 
 def throughput(results):
-    for k, result in results.items():
-        command = f"python benchmarks/throughput.py --k {k.removeprefix('k=')}"
-        yield f"**Throughput beside a peer** (`{command}`; {where(result)}, {result['date']})"
+    for name, result in results.items():
+        command = f"python benchmarks/throughput.py --row {name}"
+        peer = result["peer"]
+        yield f"**Throughput** (`{command}`; {where(result)}, {result['date']})"
         yield ""
-        yield f"| {result['row']} | items per second | times pythae's | share of the matrix-product limit |"
+        yield f"| {result['row']} | items per second | {f'times {peer}' if peer else 'times the bare loop'} | share of the matrix-product limit |"
         yield "|---|---|---|---|"
-        for name, row in result["rows"].items():
-            share = f"{row['share_of_matrix_limit']:.0%}"
-            yield f"| {name} | {number(row['items_per_second'])} | {row['over_pythae']:.2f} | {share} |"
+        for variant, row in result["rows"].items():
+            times, share = row["over_peer" if peer else "over_bare"], f"{row['share_of_matrix_limit']:.0%}"
+            yield f"| {variant} | {number(row['items_per_second'])} | {times:.2f} | {share} |"
         yield ""
 
 

@@ -1,181 +1,209 @@
-"""Training throughput beside a peer from PyPI and beside a bare loop, in shuffled rounds of one run.
+"""Training throughput beside a bare loop and beside a peer from PyPI, in shuffled rounds of one run.
 
-    python benchmarks/throughput.py [--k 1] [--rounds 11] [--epochs 2]
+    python benchmarks/throughput.py --row vae|iwae|vimco|dcgan [--rounds 11] [--epochs 2]
 
-With k = 1 the VAE, with more the IWAE. A row: lecturekit's `fit` in float32 and in bfloat16, the peer's own trainer in float32 with the same networks, batch and
-threads, and the loop that anybody would write by hand. Medians of items per second; ratios are medians within a round. The
-machine's rate of matrix products of the same sizes, measured in the same run, is the limit that the shares refer to. Peers
-are needed here only: pip install -e '.[bench]'. The result goes to benchmarks/results/throughput.json.
+vae, iwae: VAE 784-500-500-50, and the same with k = 5; beside pythae. vimco: a sigmoid belief net 784-200, 5 samples; no peer
+has one. dcgan: 1 x 28 x 28, width 32; beside torch-mimicry. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
+peer's own training steps in float32 with the same networks, batch and threads, and the loop that anybody would write by hand
+on the same networks. Medians of items per second; ratios are medians within a round. The machine's rate of matrix products of
+the same sizes, measured in the same run, is the limit that the shares refer to. Peers are needed here only: pip install -e
+'.[bench]'; torch-mimicry is imported alone. The result goes to benchmarks/results/throughput.json.
 """
 
 import argparse
-import logging
 import math
-import random
 import statistics
-import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import peers
 import torch
-from loop import bare
-from record import load, made, save
-from torch import nn
+from loop import BATCH, bare
+from loop import by_hand as vae_by_hand
+from record import in_rounds, load, made, ratio, save
 from torch.nn import functional as F
 
-from lecturekit import data, fit
+from lecturekit import GenerativeModel, data, fit
+from lecturekit.adversarial import DCGAN
+from lecturekit.belief import SigmoidBeliefNet
 from lecturekit.variational import IWAE, VAE
 
-BATCH, LATENT, HIDDEN, PIXELS = 128, 50, 500, 784
+K = 5
 
 
-def with_fit(split, epochs, precision, k):
-    model = VAE() if k == 1 else IWAE(VAE(), k)
-    return fit(model, split, epochs=epochs, batch_size=BATCH, precision=precision, progress=False).seconds
+def iwae_by_hand(model, x):
+    """Minus L_k as anybody would write it."""
+    mean, log_scale = model.encoder(x).chunk(2, dim=1)
+    noise = torch.randn(K, *mean.shape)
+    z = mean + log_scale.exp() * noise
+    x = x.flatten(1).expand(K, -1, -1)
+    log_likelihood = -F.binary_cross_entropy_with_logits(model.decoder(z), x, reduction="none").sum(-1)
+    log_ratio = ((noise**2 - z**2) / 2 + log_scale).sum(-1)  # log p(z) - log q(z | x)
+    return -(log_likelihood + log_ratio).logsumexp(0).mean() + math.log(K)
 
 
-def by_hand(k):
-    """The loss as anybody would write it: the ELBO with its KL in closed form, or, with k > 1, L_k."""
-
-    def loss(model, x):
-        mean, log_scale = model.encoder(x).chunk(2, dim=1)
-        noise = torch.randn(k, *mean.shape)
-        logits = model.decoder(mean + log_scale.exp() * noise)
-        x = x.flatten(1).expand(k, -1, -1)
-        if k == 1:
-            cross_entropy = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-            kl = 0.5 * (mean**2 + (2 * log_scale).exp() - 1 - 2 * log_scale).sum()
-            return (cross_entropy + kl) / len(mean)
-        log_likelihood = -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
-        z = mean + log_scale.exp() * noise
-        log_ratio = ((noise**2 - z**2) / 2 + log_scale).sum(-1)  # log p(z) - log q(z | x)
-        return -(log_likelihood + log_ratio).logsumexp(0).mean() + math.log(k)
-
-    return loss
+def vimco_by_hand(model, x):
+    """Minus L_k with VIMCO's gradient, one layer."""
+    x = x.flatten(1)
+    log_mass = lambda bits, logits: -F.binary_cross_entropy_with_logits(logits, bits, reduction="none").sum(-1)
+    odds = model.recognition[0](x - model.centre)
+    with torch.no_grad():
+        h = (torch.rand(K, *odds.shape) < odds.sigmoid()).float()
+    log_q = log_mass(h, odds.expand_as(h))
+    pixels = model.generative[0](h)
+    log_w = log_mass(x.expand_as(pixels), pixels) + log_mass(h, model.top.expand_as(h)) - log_q
+    with torch.no_grad():
+        others = (log_w.sum(0) - log_w) / (K - 1)
+        replaced = log_w + torch.diag_embed((others - log_w).T).permute(1, 2, 0)
+        signal = log_w.logsumexp(0) - replaced.logsumexp(1)
+    return -(log_w.logsumexp(0) + (signal * log_q).sum(0)).mean()
 
 
-def with_pythae(split, epochs, k):
-    """pythae's BaseTrainer, its data set binarized beforehand and held in memory."""
-    from pythae.data.datasets import BaseDataset
-    from pythae.models import IWAE as PythaeIWAE
-    from pythae.models import VAE as PythaeVAE
-    from pythae.models import IWAEConfig, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-    class Encoder(BaseEncoder):
-        def __init__(self):
-            super().__init__()
-            self.body = nn.Sequential(nn.Linear(PIXELS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU())
-            self.head = nn.Linear(HIDDEN, 2 * LATENT)
-
-        def forward(self, x):
-            mean, log_variance = self.head(self.body(x.flatten(1))).chunk(2, dim=1)
-            return ModelOutput(embedding=mean, log_covariance=log_variance)
-
-    class Decoder(BaseDecoder):
-        def __init__(self):
-            super().__init__()
-            self.body = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU())
-            self.head = nn.Sequential(nn.Linear(HIDDEN, PIXELS), nn.Sigmoid())
-
-        def forward(self, z):
-            return ModelOutput(reconstruction=self.head(self.body(z)).reshape(-1, 1, 28, 28))
-
-    logging.disable(logging.INFO)
-    shape = {"input_dim": (1, 28, 28), "latent_dim": LATENT, "reconstruction_loss": "bce"}
-    if k == 1:
-        model = PythaeVAE(VAEConfig(**shape), encoder=Encoder(), decoder=Decoder())
-    else:
-        model = PythaeIWAE(IWAEConfig(**shape, number_samples=k), encoder=Encoder(), decoder=Decoder())
-    x, y = split.tensors(seed=0)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = BaseTrainerConfig(
-            output_dir=folder,
-            num_epochs=epochs,
-            per_device_train_batch_size=BATCH,
-            learning_rate=1e-3,
-            optimizer_cls="Adam",
-            no_cuda=True,
-        )
-        trainer = BaseTrainer(model, BaseDataset(x, y), training_config=settings)
-        trainer.prepare_training()
-        trainer.callback_handler.callbacks = []  # no progress bar, no checkpoints: training alone is timed
-        started = time.perf_counter()
-        for epoch in range(1, epochs + 1):
-            trainer.train_step(epoch)
-        return time.perf_counter() - started
+def dcgan_by_hand(split, epochs):
+    """Both players' turns, the fakes detached; the generator's backward pass goes through all of the discriminator."""
+    model = DCGAN(width=32)
+    g, d = model.generator, model.discriminator
+    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+    of_g, of_d, ones, zeros = adam(g), adam(d), torch.ones(BATCH), torch.zeros(BATCH)
+    cross_entropy = F.binary_cross_entropy_with_logits
+    started = time.perf_counter()
+    row = torch.cat([torch.randperm(len(split)) for _ in range(epochs + 1)])
+    for step in range(-(-epochs * len(split) // BATCH)):
+        x, _ = split.batch(row[step * BATCH : (step + 1) * BATCH])
+        of_d.zero_grad()
+        fake = g(torch.randn(BATCH, 100)).detach()
+        (cross_entropy(d(x), ones) + cross_entropy(d(fake), zeros)).backward()
+        of_d.step()
+        of_g.zero_grad()
+        cross_entropy(d(g(torch.randn(BATCH, 100))), ones).backward()
+        of_g.step()
+    return time.perf_counter() - started
 
 
-def products(dtype, k, seconds=0.3):
-    """Rate in FLOP/s of the matrix products of one training step, nothing else: forward, and both backward ones."""
-    sizes = [
-        (BATCH, PIXELS, HIDDEN),
-        (BATCH, HIDDEN, HIDDEN),
-        (BATCH, HIDDEN, 2 * LATENT),
-        (k * BATCH, LATENT, HIDDEN),
-        (k * BATCH, HIDDEN, HIDDEN),
-        (k * BATCH, HIDDEN, PIXELS),
-    ]
-    triples = [
+# (rows, inputs, outputs, wanted): a matrix product of one training step; wanted: gradients of "weights", "inputs" or "both"
+HALF = [(784, 500, "weights"), (500, 500, "both"), (500, 100, "both")]
+OTHER_HALF = [(50, 500, "both"), (500, 500, "both"), (500, 784, "both")]
+CONVOLUTIONS = [
+    (14 * 14, 25, 32),
+    (7 * 7, 25 * 32, 64),
+    (1, 64 * 49, 1),
+]  # of the discriminator: places, inputs, outputs
+TRANSPOSED = [(1, 100, 64 * 49), (7 * 7, 64, 25 * 32), (14 * 14, 32, 25)]  # of the generator
+
+
+def autoencoder(k):
+    return [(BATCH, *rest) for rest in HALF] + [(k * BATCH, *rest) for rest in OTHER_HALF]
+
+
+def convolutions():
+    judged = [(2 * BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(CONVOLUTIONS)]
+    forged = [(BATCH * n, a, b, "nothing") for n, a, b in TRANSPOSED]  # for the discriminator to see
+    forged += [(BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(TRANSPOSED)]
+    return judged + forged + [(BATCH * n, a, b, "inputs") for n, a, b in CONVOLUTIONS]
+
+
+@dataclass
+class Row:
+    title: str
+    model: Callable[[], GenerativeModel]
+    bare: Callable  # (split, epochs) -> seconds
+    products: list[tuple]
+    peer: tuple[str, Callable] | None = None  # its name; (split, epochs) -> seconds
+    view: str = "binary"
+
+
+ROWS = {
+    "vae": Row(
+        "VAE 784-500-500-50",
+        VAE,
+        lambda split, epochs: bare(VAE, split, epochs, vae_by_hand),
+        autoencoder(1),
+        ("pythae", peers.pythae_vae),
+    ),
+    "iwae": Row(
+        "IWAE, k = 5, 784-500-500-50",
+        lambda: IWAE(VAE(), K),
+        lambda split, epochs: bare(VAE, split, epochs, iwae_by_hand),
+        autoencoder(K),
+        ("pythae", lambda split, epochs: peers.pythae_vae(split, epochs, K)),
+    ),
+    "vimco": Row(
+        "sigmoid belief net 784-200, VIMCO, 5 samples",
+        lambda: SigmoidBeliefNet(layers=(200,), k=K),
+        lambda split, epochs: bare(lambda: SigmoidBeliefNet(layers=(200,), k=K), split, epochs, vimco_by_hand),
+        [(BATCH, 784, 200, "weights"), (K * BATCH, 200, 784, "weights")],  # no gradient goes to bits
+    ),
+    "dcgan": Row(
+        "DCGAN 1 x 28 x 28, width 32",
+        lambda: DCGAN(width=32),
+        dcgan_by_hand,
+        convolutions(),
+        ("torch-mimicry", peers.mimicry_dcgan),
+        "signed",
+    ),
+}
+
+
+def matrix_rate(products: list[tuple], dtype: torch.dtype, seconds: float = 0.3) -> float:
+    """Steps per second of the matrix products of a training step, and nothing else."""
+    tensors = [
         (torch.randn(n, a, dtype=dtype), torch.randn(a, b, dtype=dtype), torch.randn(n, b, dtype=dtype))
-        for n, a, b in sizes
+        for n, a, b, _ in products
     ]
-    work, started = 0, time.perf_counter()
+    steps, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        for i, (x, w, g) in enumerate(triples):
+        for (x, w, g), (*_, wanted) in zip(tensors, products, strict=True):
             x @ w
-            x.T @ g
-            work += 2
-            if i:  # nobody needs the gradient of the data
+            if wanted in ("weights", "both"):
+                x.T @ g
+            if wanted in ("inputs", "both"):
                 g @ w.T
-        flop = sum(4 * n * a * b + (2 * n * a * b if i else 0) for i, (n, a, b) in enumerate(sizes))
-    steps = work / (2 * len(sizes))
-    return flop / BATCH, steps * flop / (time.perf_counter() - started)
+        steps += 1
+    return steps / (time.perf_counter() - started)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--k", type=int, default=1, help="samples per item")
+    arguments.add_argument("--row", default="vae", choices=ROWS)
     arguments.add_argument("--rounds", type=int, default=11)
     arguments.add_argument("--epochs", type=int, default=2)
     options = arguments.parse_args()
-    split = data.load("mnist-5k", view="binary").train
+    row, epochs = ROWS[options.row], options.epochs
+    split = data.load("mnist-5k", view=row.view).train
+
+    def by_fit(precision):
+        return fit(row.model(), split, epochs=epochs, batch_size=BATCH, precision=precision, progress=False).seconds
+
     variants = {
-        "fit, float32": lambda: with_fit(split, options.epochs, "float32", options.k),
-        "fit, bfloat16": lambda: with_fit(split, options.epochs, "bfloat16", options.k),
-        "pythae, float32": lambda: with_pythae(split, options.epochs, options.k),
-        "bare loop, float32": lambda: bare(split, options.epochs, by_hand(options.k)),
+        "fit, float32": lambda: by_fit("float32"),
+        "fit, bfloat16": lambda: by_fit("bfloat16"),
+        "bare loop, float32": lambda: row.bare(split, epochs),
     }
-    for run in variants.values():
-        run()  # warm up
-    times, rates = {name: [] for name in variants}, {torch.float32: [], torch.bfloat16: []}
-    for _ in range(options.rounds):
-        for name in random.sample(list(variants), len(variants)):
-            times[name].append(variants[name]())
-        for dtype, found in rates.items():
-            flop_per_item, rate = products(dtype, options.k)
-            found.append(rate)
-    items = options.epochs * len(split)
+    if row.peer:
+        variants[f"{row.peer[0]}, float32"] = lambda: row.peer[1](split, epochs)
+    limits = {torch.float32: [], torch.bfloat16: []}
+
+    def limit():
+        for dtype, found in limits.items():
+            found.append(matrix_rate(row.products, dtype))
+
+    times = in_rounds(variants, options.rounds, after=limit)
+    items = epochs * len(split)
     rows = {}
     for name, seconds in times.items():
-        limit = statistics.median(rates[torch.bfloat16 if "bfloat16" in name else torch.float32]) / flop_per_item
+        most = BATCH * statistics.median(limits[torch.bfloat16 if "bfloat16" in name else torch.float32])
+        rate = items / statistics.median(seconds)
         rows[name] = {
-            "items_per_second": round(items / statistics.median(seconds)),
-            "over_pythae": round(
-                statistics.median(p / s for p, s in zip(times["pythae, float32"], seconds, strict=True)), 2
-            ),
-            "share_of_matrix_limit": round(items / statistics.median(seconds) / limit, 2),
+            "items_per_second": round(rate),
+            "over_bare": round(ratio(times["bare loop, float32"], seconds), 2),
+            "share_of_matrix_limit": round(rate / most, 2),
         }
-        print(f"{name:20}", rows[name])
-    result = {
-        "row": f"{'VAE' if options.k == 1 else f'IWAE, k = {options.k},'} {PIXELS}-{HIDDEN}-{HIDDEN}-{LATENT}, batch {BATCH}",
-        "rows": rows,
-        "matrix_products_gflops": {
-            str(d).removeprefix("torch."): round(statistics.median(r) / 1e9) for d, r in rates.items()
-        },
-    }
-    save("throughput", (load("throughput") or {}) | {f"k={options.k}": result | made()})
+        if row.peer:
+            rows[name]["over_peer"] = round(ratio(times[f"{row.peer[0]}, float32"], seconds), 2)
+        print(f"{name:24}", rows[name])
+    result = {"row": f"{row.title}, batch {BATCH}", "peer": row.peer and row.peer[0], "rows": rows}
+    save("throughput", (load("throughput") or {}) | {options.row: result | made()})
 
 
 if __name__ == "__main__":

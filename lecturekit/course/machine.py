@@ -115,7 +115,7 @@ def training_rate(device: torch.device) -> float | None:
 
 def reference() -> tuple[float, str]:
     """The same rate as it was measured where the seconds in profiles.toml were, and that machine's name."""
-    table = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text(encoding="utf-8"))["k=1"]
+    table = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text(encoding="utf-8"))["vae"]
     rates = [row["items_per_second"] for name, row in table["rows"].items() if name.startswith("fit")]
     return max(rates), f"{table['machine']}, {table['threads']} threads"
 

@@ -1,0 +1,98 @@
+"""Other packages' trainings on our networks, for throughput.py. Each gives the seconds that training alone took."""
+
+import logging
+import tempfile
+import time
+
+from loop import BATCH
+from torch import nn
+from torch.optim import Adam
+from torch.utils.data import DataLoader, TensorDataset
+
+from lecturekit import nets
+from lecturekit.adversarial import dcgan
+
+LATENT, HIDDEN, PIXELS = 50, 500, 784
+
+
+def pythae_vae(split, epochs, k=1):
+    """pythae's VAE, or its IWAE, by its BaseTrainer; the data set is binarized beforehand and held in memory."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import IWAE, VAE, IWAEConfig, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.net = nets.mlp([PIXELS, HIDDEN, HIDDEN, 2 * LATENT])
+
+        def forward(self, x):
+            mean, log_variance = self.net(x.flatten(1)).chunk(2, dim=1)
+            return ModelOutput(embedding=mean, log_covariance=log_variance)
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nets.mlp([LATENT, HIDDEN, HIDDEN, PIXELS]), nn.Sigmoid())
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.net(z).reshape(-1, 1, 28, 28))
+
+    logging.disable(logging.INFO)
+    shape = {"input_dim": (1, 28, 28), "latent_dim": LATENT, "reconstruction_loss": "bce"}
+    if k == 1:
+        model = VAE(VAEConfig(**shape), encoder=Encoder(), decoder=Decoder())
+    else:
+        model = IWAE(IWAEConfig(**shape, number_samples=k), encoder=Encoder(), decoder=Decoder())
+    x, y = split.tensors(seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = BaseTrainerConfig(
+            output_dir=folder,
+            num_epochs=epochs,
+            per_device_train_batch_size=BATCH,
+            learning_rate=1e-3,
+            optimizer_cls="Adam",
+            no_cuda=True,
+        )
+        trainer = BaseTrainer(model, BaseDataset(x, y), training_config=settings)
+        trainer.prepare_training()
+        trainer.callback_handler.callbacks = []  # no progress bar, no checkpoints: training alone is timed
+        started = time.perf_counter()
+        for epoch in range(1, epochs + 1):
+            trainer.train_step(epoch)
+        return time.perf_counter() - started
+
+
+def mimicry_dcgan(split, epochs):
+    """torch-mimicry's training steps of a DCGAN, in the order of its Trainer; no logs are written, no checkpoints."""
+    from torch_mimicry.nets.dcgan.dcgan_base import DCGANBaseDiscriminator, DCGANBaseGenerator
+    from torch_mimicry.training.metric_log import MetricLog
+
+    class Generator(DCGANBaseGenerator):
+        def __init__(self):
+            super().__init__(nz=100, ngf=32, bottom_width=7)
+            self.net = dcgan.generator((1, 28, 28), 100, 32)
+
+        def forward(self, z):
+            return self.net(z)
+
+    class Discriminator(DCGANBaseDiscriminator):
+        def __init__(self):
+            super().__init__(ndf=32)
+            self.net = dcgan.discriminator((1, 28, 28), 32)
+
+        def forward(self, x):
+            return self.net(x)[:, None]
+
+    g, d = Generator(), Discriminator()
+    of_g, of_d = (Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (g, d))
+    loader = DataLoader(TensorDataset(*split.tensors(seed=0)), batch_size=BATCH, shuffle=True)
+    started = time.perf_counter()
+    for _ in range(epochs):
+        for real in loader:
+            common = {"real_batch": real, "log_data": MetricLog(), "device": g.device}
+            d.train_step(netG=g, optD=of_d, **common)
+            g.train_step(netD=d, optG=of_g, **common)
+    return time.perf_counter() - started
