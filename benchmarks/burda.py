@@ -6,11 +6,9 @@
 One layer: 784-200-200-50. Two: 784-200-200-100 and 100-100-100-50. Tanh, Glorot initialization, 60 000 training images.
 Three recipes: "paper" is the published one (Adam with eps 1e-4, rate 1e-3 * 10^(-i/7), i = 0..7, each for 3^i of all
 passes), made for 3280 passes in batches of 20; here batches of 100. "short" is for some hundred passes in batches of 100
-(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400 (SOAP, a cosine from 6e-3 to 0): on validation
-images IWAE-2 with k = 5 stands at -96.0 nats after 6 passes, and at -99.8 with "short", which take as long. (Of the other
-rates, 1e-3, 6e-3 and 1e-2 are worse with Adam. SOAP in batches of 100 and 200 gets to -95.0 and -95.3, in more time.) The
-command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. The result is added
-to benchmarks/results/burda.json.
+(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400, in which a pass takes about as long (SOAP, a cosine
+from 6e-3 to 0). Rates and batches were chosen on validation images. The command may be stopped at any moment and repeated: it
+resumes. Training time is that of training alone. The result is added to benchmarks/results/burda.json.
 
 [1] Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders. arXiv:1509.00519
 """

@@ -56,10 +56,8 @@ def discriminator(event_shape: Sequence[int], width: int = 64, normalize: bool =
     for i, (a, b) in enumerate(pairwise(widths)):
         norm = [nn.BatchNorm2d(b)] if normalize and i > 0 else []
         layers += [nn.Conv2d(a, b, 5, stride=2, padding=2, bias=not norm), *norm, nn.LeakyReLU(0.2)]
-    height, width = sizes[-1]
-    return initialize(
-        nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * height * width, 1, bias=False), nn.Flatten(0))
-    )
+    last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], 1, bias=False)
+    return initialize(nn.Sequential(*layers, nn.Flatten(), last, nn.Flatten(0)))
 
 
 def initialize(net: nn.Sequential) -> nn.Sequential:
