@@ -65,34 +65,18 @@ def pythae_vae(split, epochs, k=1):
         return time.perf_counter() - started
 
 
-def mimicry_dcgan(split, epochs):
-    """torch-mimicry's training steps of a DCGAN, in the order of its Trainer; no logs are written, no checkpoints."""
-    from torch_mimicry.nets.dcgan.dcgan_base import DCGANBaseDiscriminator, DCGANBaseGenerator
-    from torch_mimicry.training.metric_log import MetricLog
+def torchgan_dcgan(split, epochs):
+    """torchgan's training steps of a DCGAN, in the order of its Trainer; it writes no logs and no checkpoints here."""
+    from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
 
-    class Generator(DCGANBaseGenerator):
-        def __init__(self):
-            super().__init__(nz=100, ngf=32, bottom_width=7)
-            self.net = dcgan.generator((1, 28, 28), 100, 32)
-
-        def forward(self, z):
-            return self.net(z)
-
-    class Discriminator(DCGANBaseDiscriminator):
-        def __init__(self):
-            super().__init__(ndf=32)
-            self.net = dcgan.discriminator((1, 28, 28), 32)
-
-        def forward(self, x):
-            return self.net(x)[:, None]
-
-    g, d = Generator(), Discriminator()
+    g, d = dcgan.generator((1, 28, 28), 100, 32), dcgan.discriminator((1, 28, 28), 32)
+    g.encoding_dims, g.label_type, d.label_type = 100, "none", "none"
     of_g, of_d = (Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (g, d))
+    forge, judge = MinimaxGeneratorLoss(nonsaturating=True), MinimaxDiscriminatorLoss()
     loader = DataLoader(TensorDataset(*split.tensors(seed=0)), batch_size=BATCH, shuffle=True)
     started = time.perf_counter()
     for _ in range(epochs):
-        for real in loader:
-            common = {"real_batch": real, "log_data": MetricLog(), "device": g.device}
-            d.train_step(netG=g, optD=of_d, **common)
-            g.train_step(netD=d, optG=of_g, **common)
+        for x, _ in loader:
+            forge.train_ops(g, d, of_g, "cpu", BATCH)
+            judge.train_ops(g, d, of_d, x, "cpu")
     return time.perf_counter() - started

@@ -12,7 +12,7 @@ import torch
 from torch.optim import Adam
 
 from lecturekit import Player
-from lecturekit.course.machine import processor
+from lecturekit.course.processor import processor
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -3,11 +3,11 @@
     python benchmarks/throughput.py --row vae|iwae|vimco|dcgan [--rounds 11] [--epochs 2]
 
 vae, iwae: VAE 784-500-500-50, and the same with k = 5; beside pythae. vimco: a sigmoid belief net 784-200, 5 samples; no peer
-has one. dcgan: 1 x 28 x 28, width 32; beside torch-mimicry. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
+has one. dcgan: 1 x 28 x 28, width 32; beside torchgan. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
 peer's own training steps in float32 with the same networks, batch and threads, and the loop that anybody would write by hand
 on the same networks. Medians of items per second; ratios are medians within a round. The machine's rate of matrix products of
 the same sizes, measured in the same run, is the limit that the shares refer to. Peers are needed here only: pip install -e
-'.[bench]'; torch-mimicry is imported alone. The result goes to benchmarks/results/throughput.json.
+'.[bench]'. The result goes to benchmarks/results/throughput.json.
 """
 
 import argparse
@@ -139,7 +139,7 @@ ROWS = {
         lambda: DCGAN(width=32),
         dcgan_by_hand,
         convolutions(),
-        ("torch-mimicry", peers.mimicry_dcgan),
+        ("torchgan", peers.torchgan_dcgan),
         "signed",
     ),
 }

@@ -6,8 +6,6 @@ It looks and measures for some two seconds, needs no network, and names no path.
 import json
 import os
 import platform
-import subprocess
-import sys
 import textwrap
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +16,7 @@ import torch
 from packaging.requirements import Requirement
 
 from lecturekit import data, fit
+from lecturekit.course.processor import processor
 from lecturekit.course.profiles import ROOT, overrides, select, tomllib
 from lecturekit.data import sources
 from lecturekit.precision import fast_bfloat16
@@ -59,21 +58,6 @@ def data_sets() -> dict[str, list[str]]:
         there = all(path.is_file() or path.with_suffix("").is_file() for path in map(root.joinpath, files))
         found["embedded" if not files else "on the disk" if there else "to download"].append(name)
     return found
-
-
-def processor() -> str:
-    """What the machine calls its processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    if sys.platform == "darwin":
-        asked = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
-        )
-        return asked.stdout.strip() or platform.machine()
-    return platform.processor() or platform.machine()
 
 
 def memory() -> float:
