@@ -196,8 +196,8 @@ class Between(GAN):
 
 def test_the_best_judge_between_two_gaussians_is_p_over_p_plus_q():
     torch.manual_seed(0)
-    model, x = Between(), torch.randn(40_000, 1)
-    fit(model, x, epochs=60, batch_size=1000, progress=False)
+    model, x = Between(), torch.randn(200_000, 1)
+    fit(model, x, epochs=10, batch_size=2000, progress=False)
     grid = torch.linspace(-3, 4, 2001)
     p, q = model.p.log_prob(grid).exp(), model.q.log_prob(grid).exp()
     best = p / (p + q)
