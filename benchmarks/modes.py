@@ -65,10 +65,14 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--games", nargs="+", default=list(GAMES), choices=GAMES)
     arguments.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
-    arguments.add_argument("--steps", type=int, default=3000, help="of the generator")
+    arguments.add_argument("--steps", type=int, default=2000, help="of the generator")
     options = arguments.parse_args()
-    rows = [played(game, seed, options.steps) for seed in options.seeds for game in options.games]
-    save("modes", {**(load("modes") or {}), **made(), "rows": rows})
+    for seed in options.seeds:
+        for game in options.games:
+            row = played(game, seed, options.steps)
+            print(row, flush=True)
+            rows = [r for r in (load("modes") or {"rows": []})["rows"] if (r["game"], r["seed"]) != (game, seed)]
+            save("modes", made() | {"rows": [*rows, row]})
 
 
 if __name__ == "__main__":
