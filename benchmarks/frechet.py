@@ -3,9 +3,10 @@
     python benchmarks/frechet.py [--rounds 7]
 
 2500 of mnist-5k's images against the other 2500, as they are ("near") and with noise ("far"): the 128 features of
-digits-and-clothes-1, and 2048, as many as Inception has, by one random ReLU layer on top. torch-fidelity's two functions, from
-features to statistics and from those to the distance, against `frechet_distance`. The times are of "far", in shuffled rounds of
-one run. Needs torch-fidelity: pip install -e '.[bench]'. Results go to benchmarks/results/frechet.json.
+digits-and-clothes-1, and 2048, as many as Inception has, by one random ReLU layer on top. torch-fidelity's two
+functions, from features to statistics and from those to the distance, against `frechet_distance`. The times are of
+"far", in shuffled rounds of one run. Needs torch-fidelity: pip install -e '.[bench]'. The result goes to
+benchmarks/results/frechet.json.
 """
 
 import argparse

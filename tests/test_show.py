@@ -1,9 +1,15 @@
 """Figures: the right image in the right place, readable ink, clear errors."""
 
+import base64
+import io
+import re
+
+import numpy as np
 import pytest
 import torch
 from matplotlib import colors, pyplot
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lecturekit import History, show
 
@@ -123,6 +129,40 @@ def test_arrows_touch_the_frames_of_their_nodes():
 
 def test_source_is_the_packages_own():
     assert "def grid(" in show.source(show.grid).data
+
+
+def frames(*widths):
+    for i, width in enumerate(widths):
+        figure = pyplot.figure(figsize=(width, 1))
+        figure.text(0.5, 0.5, str(i))
+        yield figure
+
+
+def test_an_animation_plays_without_a_kernel_and_stands_still_for_who_asks(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    before = pyplot.get_fignums()
+    show.animate(frames(2, 2, 2), 'a "2" < 3', title="<b>", seconds=0.25)
+    assert pyplot.get_fignums() == before
+    page = shown[0]["text/html"]
+    assert shown[0]["text/plain"] == 'a "2" < 3' and 'alt="a &quot;2&quot; &lt; 3"' in page
+    assert page.startswith("<details open><summary>&lt;b&gt;</summary>")
+    found = re.search(r'reduced-motion: no-preference\)" srcset="[^,]*,(.*?)">.* src="[^,]*,(.*?)">', page)
+    moving, still = (Image.open(io.BytesIO(base64.b64decode(file))) for file in found.groups())
+    assert moving.n_frames == 3 and still.size == moving.size
+    durations = []
+    for i in range(3):
+        moving.seek(i)
+        moving.load()
+        durations.append(moving.info["duration"])
+    assert durations == [250, 250, 1500]
+    assert np.array_equal(np.array(moving.convert("RGBA")), np.array(still))  # the last frame, see-through as it was
+
+
+def test_frames_of_several_sizes_or_none_are_refused():
+    for some in ((), (2, 3)):
+        with pytest.raises(ValueError, match="of one size"):
+            show.animate(frames(*some), "nothing")
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 2, 4, 4), (0, 1, 4, 4)])

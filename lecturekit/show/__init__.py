@@ -1,13 +1,14 @@
 """Pictures: matplotlib figures, and a few that answer, legible on light and on dark pages."""
 
 from lecturekit.show.diagrams import diagram, source
-from lecturekit.show.figures import COLOURS, INK, curves, grid, manifold, pairs, put, style, walk
+from lecturekit.show.figures import COLOURS, INK, animate, curves, grid, manifold, pairs, put, style, walk
 from lecturekit.show.widgets import Live, divergences, plane
 
 __all__ = [
     "COLOURS",
     "INK",
     "Live",
+    "animate",
     "curves",
     "diagram",
     "divergences",

@@ -5,7 +5,10 @@ a middle grey, so that one picture serves a light and a dark page; colours are O
 can tell apart, without the two that vanish on one of the backgrounds.
 """
 
-from collections.abc import Callable, Mapping
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
 
 import numpy as np
@@ -13,7 +16,9 @@ import torch
 from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 INK = "#7d7d7d"  # contrast above 4 : 1 on white and on the dark pages' grey
@@ -55,6 +60,37 @@ def put(figure: Figure, alt: str) -> None:
 
     display(figure, metadata={"image/png": {"alt": alt}})
     plt.close(figure)
+
+
+def animate(frames: Iterable[Figure], alt: str, *, title: str = "Animation", seconds: float = 0.5) -> None:
+    """Show figures of one size one after the other, closing them: an animation that plays on a page without a kernel.
+
+    title: the line above it, which folds it away. seconds: how long a frame stays; the last one stays six times as long.
+    It begins anew for ever; a reader whose system asks for less motion sees the last frame alone.
+    """
+    from IPython.display import display
+
+    pictures = []
+    for figure in frames:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pictures.append(Image.fromarray(np.array(canvas.buffer_rgba())))
+        plt.close(figure)
+    if len({picture.size for picture in pictures}) != 1:
+        raise ValueError(f"an animation needs frames, all of one size, not {[picture.size for picture in pictures]}")
+    moving, still = io.BytesIO(), io.BytesIO()
+    times = [round(1000 * seconds)] * (len(pictures) - 1) + [round(6000 * seconds)]
+    pictures[0].save(
+        moving, "webp", save_all=True, append_images=pictures[1:], duration=times, loop=0, lossless=True, method=4
+    )
+    pictures[-1].save(still, "png")
+    moving, still = (base64.b64encode(file.getvalue()).decode() for file in (moving, still))
+    page = (
+        f"<details open><summary>{html.escape(title)}</summary><picture>"
+        f'<source media="(prefers-reduced-motion: no-preference)" srcset="data:image/webp;base64,{moving}">'
+        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{still}"></picture></details>'
+    )
+    display({"text/html": page, "text/plain": alt}, raw=True)
 
 
 def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int = 1) -> np.ndarray:

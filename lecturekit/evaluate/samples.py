@@ -1,0 +1,340 @@
+"""Are samples like the data? Distances between features, the Inception Score, modes counted, and the Parzen window.
+
+    net = network("digits-and-clothes-1")
+    real = Features.of(net, images, "mnist-5k test")
+    made = Features.of(net, model.sample(5000), "VAE")
+    print(made.frechet_distance(real), made.kernel_distance(real), made.inception_score(), sep="\\n")
+
+A number about samples means nothing without the network that looked at them, how many there were, and what they were
+held against, so a `Score` carries all three and prints them. The functions below the scores take tensors and compute in
+float64; none depends on the order of its items. Each misses something: the Fréchet distance sees a mean and a
+covariance only, and is too large for few samples; the Inception Score never looks at the data; and no distance notices
+that samples are copies of the training images.
+
+[1] Dowson, Landau (1982). The Fréchet Distance between Multivariate Normal Distributions. J. Multivar. Analysis 12.
+[2] Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter (2017). GANs Trained by a Two Time-Scale Update Rule Converge to
+    a Local Nash Equilibrium. arXiv:1706.08500
+[3] Gretton, Borgwardt, Rasch, Schölkopf, Smola (2012). A Kernel Two-Sample Test. JMLR 13.
+[4] Bińkowski, Sutherland, Arbel, Gretton (2018). Demystifying MMD GANs. arXiv:1801.01401
+[5] Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen (2016). Improved Techniques for Training GANs. arXiv:1606.03498
+[6] Breuleux, Bengio, Vincent (2011). Quickly Generating Representative Samples from an RBM-Derived Process. Neural
+    Computation 23.
+[7] Theis, van den Oord, Bethge (2016). A Note on the Evaluation of Generative Models. arXiv:1511.01844
+[8] Srivastava, Valkov, Russell, Gutmann, Sutton (2017). VEEGAN: Reducing Mode Collapse in GANs Using Implicit
+    Variational Learning. arXiv:1705.07761
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lecturekit.evaluate.features import FeatureNetwork
+
+PAIRS = 2**22  # numbers of a table of pairs that are held at a time: 32 MB
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number about samples with all that it depends on; `dataclasses.asdict` makes it a row for a table.
+
+    spread: what stands behind the ±, or None; which spread that is, the function that makes the score says.
+    by: the network that looked, or what else decides the number.
+    samples, source: how many, and from where; likewise the reference.
+    """
+
+    metric: str
+    value: float
+    spread: float | None
+    by: str
+    samples: int
+    source: str
+    reference_samples: int | None = None
+    reference: str | None = None
+    unit: str = ""
+
+    def __str__(self) -> str:
+        number = f"{self.value:.4g}"
+        if self.spread is not None and 0 < self.spread < math.inf:
+            places = max(0, 1 - math.floor(math.log10(self.spread)))  # two digits of the spread
+            number = f"{self.value:.{places}f} ± {self.spread:.{places}f}"
+        if self.unit:
+            number += f" {self.unit}"
+        of = f"{_count(self.samples)} of {self.source}"
+        if self.reference is not None:
+            of += f" against {_count(self.reference_samples)} of {self.reference}"
+        return f"{self.metric} {number} ({self.by}; {of})"
+
+
+def _count(n: int) -> str:
+    return f"{n:,}".replace(",", "\u202f")  # thousands apart by a thin blank
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a named network makes of N images, and where they came from: features (N, d), logits (N, K)."""
+
+    network: str
+    source: str
+    features: Tensor = field(repr=False)
+    logits: Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, network: FeatureNetwork, images: Tensor, source: str) -> "Features":
+        """images: (N, C, H, W) in [0, 1]. source: their name in every score: a model, or a data set and its split."""
+        return cls(network.name, source, *network(images))
+
+    def frechet_distance(self, reference: "Features") -> Score:
+        """`frechet_distance` to the reference's features: 0 at best. Compare at equal numbers of samples only."""
+        return self._score("Fréchet distance", frechet_distance(*self._beside(reference)), None, reference)
+
+    def kernel_distance(self, reference: "Features") -> Score:
+        """`kernel_distance` to the reference's features, ± its standard error: 0 at best, and below it by chance."""
+        return self._score("kernel distance", *kernel_distance(*self._beside(reference)), reference)
+
+    def inception_score(self, splits: int = 10) -> Score:
+        """`inception_score` of the logits, ± the standard deviation over the splits: 1 to the number of classes."""
+        metric = "Inception Score" + (f" in {splits} splits" if splits > 1 else "")
+        return self._score(metric, *inception_score(self.logits, splits))
+
+    def _beside(self, reference: "Features") -> tuple[Tensor, Tensor]:
+        if self.network != reference.network:
+            raise ValueError(
+                f"{self.source} was looked at by {self.network}, {reference.source} by {reference.network}: features "
+                "of two networks cannot be compared"
+            )
+        return self.features, reference.features
+
+    def _score(self, metric: str, value: float, spread: float | None, reference: "Features | None" = None) -> Score:
+        beside = () if reference is None else (len(reference.features), reference.source)
+        return Score(metric, value, spread, self.network, len(self.features), self.source, *beside)
+
+
+def _double(x: Tensor, name: str, fewest: int = 2) -> Tensor:
+    """Rows of float64, where x is; ValueError for what is none, too few, or not finite."""
+    if x.ndim != 2 or len(x) < fewest:
+        raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {tuple(x.shape)}")
+    if not x.isfinite().all():
+        raise ValueError(f"{name} holds {int((~x.isfinite()).sum())} numbers that are not finite: look at them first")
+    x = x.detach()
+    return (x.cpu() if x.device.type == "mps" else x).double()  # MPS has no float64
+
+
+def _pair(a: Tensor, b: Tensor, fewest: int = 2) -> tuple[Tensor, Tensor]:
+    a, b = _double(a, "the first table", fewest), _double(b, "the second table", fewest)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"tables of {a.shape[1]} and of {b.shape[1]} columns: only items of one kind can be compared")
+    return a, b.to(a.device)
+
+
+def _sorted(x: Tensor) -> Tensor:
+    """The rows in an order of their own, so that a seeded choice among them does not depend on how they came."""
+    rows, times = x.unique(dim=0, return_counts=True)
+    return rows.repeat_interleave(times, 0)
+
+
+def gaussian_frechet_distance(
+    mean_a: Float[Tensor, " d"],
+    covariance_a: Float[Tensor, "d d"],
+    mean_b: Float[Tensor, " d"],
+    covariance_b: Float[Tensor, "d d"],
+) -> float:
+    """|mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)): the squared 2-Wasserstein distance of two Gaussians [1]."""
+    a, b = covariance_a.detach().cpu().double(), covariance_b.detach().cpu().double()
+    factor, failed = torch.linalg.cholesky_ex(a)
+    if failed:  # a covariance may be singular; then its eigenvectors give a factor
+        values, vectors = torch.linalg.eigh(a)
+        factor = vectors * values.clamp(min=0).sqrt()
+    return _frechet(mean_a.detach().cpu().double() - mean_b.detach().cpu().double(), a.trace(), factor, b)
+
+
+def _frechet(difference: Tensor, trace: Tensor, factor: Tensor, b: Tensor) -> float:
+    # With A = F F', A B = F (F' B) has the eigenvalues of F' B F, apart from zeros; and that is symmetric.
+    cross = torch.linalg.eigvalsh(factor.T @ b @ factor).clamp(min=0).sqrt().sum()
+    return max(0.0, (difference.square().sum() + trace + b.trace() - 2 * cross).item())
+
+
+def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
+    """The Fréchet distance of two Gaussians with the means and covariances of two tables of features [2].
+
+    With Inception's features, the FID. Although called a distance it is the square of one, in the features' unit
+    squared. It is biased upwards, the more so the fewer samples there are beside d: compare numbers at equal n and m
+    only. At least two rows each; with fewer than d the covariance is singular, which changes nothing in the formula.
+    """
+    a, b = sorted(_pair(a.cpu(), b.cpu()), key=len)
+    (mean_a, covariance_a), (mean_b, covariance_b) = _moments(a), _moments(b)
+    if len(a) > 2 * a.shape[1]:
+        return gaussian_frechet_distance(mean_a, covariance_a, mean_b, covariance_b)
+    # Few rows: their own factor is quicker, and smaller, than that of a covariance which may be singular.
+    factor = torch.linalg.qr(a - mean_a, mode="r").R.T / math.sqrt(len(a) - 1)
+    return _frechet(mean_a - mean_b, covariance_a.trace(), factor, covariance_b)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    # numpy, because it knows that x'x is symmetric, and takes half the time of torch.cov
+    return x.mean(0), torch.from_numpy(np.cov(x.numpy(), rowvar=False).reshape(x.shape[1], -1))
+
+
+def kernel_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> tuple[float, float]:
+    """(MMD^2, its standard error) between two tables of features, with the kernel (x.y / d + 1)^3: the KID of [4].
+
+    The U-statistic over all pairs [3, lemma 6], which is not biased, so that it may be negative; with few samples
+    prefer it to the Fréchet distance. The standard error is that of its first-order part, over draws of both tables.
+    Where the two distributions agree, only the second-order part is left, and the standard error is too large, for
+    equal n and m by a factor of about 1.4. At least two rows each.
+    """
+    a, b = _pair(a, b)
+    n, m = len(a), len(b)
+    within_a, within_b = ((_kernel_sums(x, x) - _kernel(x.square().sum(1), x.shape[1])) / (len(x) - 1) for x in (a, b))
+    between_a, between_b = _kernel_sums(a, b) / m, _kernel_sums(b, a) / n
+    value = within_a.mean() + within_b.mean() - 2 * between_a.mean()
+    variance = 4 * (within_a - between_a).var() / n + 4 * (within_b - between_b).var() / m
+    return value.item(), variance.sqrt().item()
+
+
+def _kernel(products: Tensor, d: int) -> Tensor:
+    return (products / d + 1) ** 3
+
+
+def _kernel_sums(x: Tensor, y: Tensor) -> Tensor:
+    """sum over j of k(x_i, y_j), (n,), in bounded memory."""
+    rows = max(1, PAIRS // len(y))
+    return torch.cat([_kernel(some @ y.T, x.shape[1]).sum(1) for some in x.split(rows)])
+
+
+def kernel_distance_of_subsets(
+    a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], subsets: int = 100, size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """(mean, standard deviation) of `kernel_distance` over random subsets of both tables: how KIDs are published [4].
+
+    The mean estimates what `kernel_distance` does, with more noise; the deviation says how much the KID of `size`
+    samples varies, not how well this mean is known. Subsets are drawn without replacement by the seed.
+    """
+    a, b = (_sorted(x) for x in _pair(a, b))
+    if size > min(len(a), len(b)) or size < 2 or subsets < 1:
+        raise ValueError(f"{subsets} subsets of {size} rows cannot be drawn from tables of {len(a)} and {len(b)}")
+    random = torch.Generator().manual_seed(seed)
+    drawn = lambda x: x[torch.randperm(len(x), generator=random)[:size].to(x.device)]
+    found = np.array([kernel_distance(drawn(a), drawn(b))[0] for _ in range(subsets)])
+    return found.mean().item(), found.std().item()
+
+
+def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[float, float]:
+    """(mean, standard deviation) over `splits` of exp(mean over items of KL(p(y | x) || p(y))) [5].
+
+    1 where every item gets the same answer, up to K where all K classes are equally frequent and no answer is in doubt.
+    It grows with the number of items in a split, n / splits, which are drawn by a fixed seed. Real images make the
+    score to stand beside.
+    """
+    logits = _sorted(_double(logits, "logits", 1))
+    if not 1 <= splits <= len(logits):
+        raise ValueError(f"{len(logits)} items cannot be put into {splits} splits")
+    order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0))
+    scores = []
+    for some in logits[order.to(logits.device)].tensor_split(splits):
+        log_p = some.log_softmax(1)  # log p(y | x)
+        log_mean = log_p.logsumexp(0) - math.log(len(some))  # log p(y)
+        scores.append((log_p.exp() * (log_p - log_mean)).sum(1).mean().exp().item())
+    return np.mean(scores).item(), np.std(scores).item()
+
+
+@dataclass(frozen=True)
+class Modes:
+    """How many of the modes were found. near: the share of points near any. counts: points near each, (K,)."""
+
+    covered: int
+    near: float
+    counts: Tensor = field(repr=False)
+    points: int
+
+    def __str__(self) -> str:
+        found = f"{self.covered} of {len(self.counts)} modes, {self.near:.1%} near one"
+        return f"{found} ({_count(self.points)} points)"
+
+
+def modes_covered(
+    points: Float[Tensor, "n d"],
+    centres: Float[Tensor, "k d"],
+    scale: float,
+    *,
+    share: float = 0.01,
+    within: float = 3.0,
+) -> Modes:
+    """Which modes of a known mixture were found: those with at least `share` of all points within `within` * scale.
+
+    A point counts for the nearest centre only. `near`, the share of points so close to any, shows samples between the
+    modes; of true draws from round Gaussians in the plane, 1 - exp(-9 / 2), or 98.9 %, are within three scales. In [8],
+    which counts in this way, a single point covers a mode.
+    """
+    points, centres = _pair(points, centres, 1)
+    if scale <= 0 or within <= 0:
+        raise ValueError(f"scale and within are lengths and must be positive, not {scale} and {within}")
+    distance, nearest = torch.cdist(points, centres).min(1)
+    counts = nearest[distance <= within * scale].bincount(minlength=len(centres)).cpu()
+    n = len(points)
+    return Modes(int((counts.double() / n >= share).sum()), counts.sum().item() / n, counts, n)
+
+
+def parzen_log_likelihood(
+    samples: Float[Tensor, " n *event"],
+    test: Float[Tensor, " m *event"],
+    bandwidth: float,
+    *,
+    source: str = "the model",
+    reference: str = "the test items",
+) -> Score:
+    """Mean log density of test items, in nats, under a Gaussian of this scale around each sample [6], ± standard error.
+
+    It is *not* the model's likelihood, and does not rank models as that would [7]: in many dimensions no practicable
+    number of samples comes near it, and it prefers what no likelihood would, such as the centres of k-means to real
+    images. It is here because early papers report it. Compare at equal numbers of samples, with `parzen_bandwidth` of
+    validation items.
+    """
+    values = _parzen(samples, test, [bandwidth])[0]
+    error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
+    return Score(
+        "Parzen-window log-likelihood",
+        values.mean().item(),
+        error,
+        f"bandwidth {bandwidth:.3g}",
+        len(samples),
+        source,
+        len(test),
+        reference,
+        "nats",
+    )
+
+
+def parzen_bandwidth(
+    samples: Float[Tensor, " n *event"], valid: Float[Tensor, " m *event"], candidates: Iterable[float] | None = None
+) -> float:
+    """The candidate under which validation items are likeliest; by default ten from 0.1 to 1, even in their logarithm.
+
+    Raises ValueError where it is the smallest or the largest: then a better one may lie outside.
+    """
+    candidates = sorted(map(float, np.logspace(-1, 0, 10) if candidates is None else candidates))
+    best = int(_parzen(samples, valid, candidates).mean(1).argmax())
+    if best in (0, len(candidates) - 1) and len(candidates) > 1:
+        raise ValueError(
+            f"the best bandwidth, {candidates[best]:.3g}, is at the edge of {candidates[0]:.3g} to "
+            f"{candidates[-1]:.3g}: give candidates= that go further"
+        )
+    return candidates[best]
+
+
+def _parzen(samples: Tensor, test: Tensor, bandwidths: list[float]) -> Tensor:
+    """Log density of each test item, (len(bandwidths), m), in bounded memory."""
+    samples, test = _pair(samples.flatten(1), test.flatten(1), 1)
+    if min(bandwidths) <= 0:
+        raise ValueError(f"bandwidth is a length and must be positive, not {min(bandwidths)}")
+    (n, d), found = samples.shape, []
+    for some in test.split(max(1, PAIRS // n)):
+        # |x|^2 - 2 x.s + |s|^2, in float64, so that what cancels is harmless
+        squares = torch.addmm(samples.square().sum(1), some, samples.T, alpha=-2) + some.square().sum(1, keepdim=True)
+        found.append(torch.stack([(squares / (-2 * h**2)).logsumexp(1) for h in bandwidths]))
+    scales = torch.tensor(bandwidths, dtype=torch.float64, device=test.device)[:, None]
+    return torch.cat(found, 1) - math.log(n) - d * (scales.log() + math.log(2 * math.pi) / 2)
