@@ -114,21 +114,26 @@ class Features:
         return Score(metric, value, spread, self.network, len(self.features), self.source, *beside)
 
 
-def _double(x: Tensor, name: str, fewest: int = 2) -> Tensor:
-    """Rows of float64, where x is; ValueError for what is none, too few, or not finite."""
+def _checked(x: Tensor, name: str, fewest: int = 2) -> Tensor:
+    """The rows of x, detached; ValueError where they are no table, too few, or not finite."""
     if x.ndim != 2 or len(x) < fewest:
         raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {tuple(x.shape)}")
-    if not x.isfinite().all():
+    x = x.detach().cpu() if x.device.type == "mps" else x.detach()  # MPS has no float64
+    if not x.sum(dtype=torch.float64).isfinite():
         raise ValueError(f"{name} holds {int((~x.isfinite()).sum())} numbers that are not finite: look at them first")
-    x = x.detach()
-    return (x.cpu() if x.device.type == "mps" else x).double()  # MPS has no float64
+    return x
 
 
 def _pair(a: Tensor, b: Tensor, fewest: int = 2) -> tuple[Tensor, Tensor]:
-    a, b = _double(a, "the first table", fewest), _double(b, "the second table", fewest)
+    """Both checked, and beside each other."""
+    a, b = _checked(a, "the first table", fewest), _checked(b, "the second table", fewest)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"tables of {a.shape[1]} and of {b.shape[1]} columns: only items of one kind can be compared")
     return a, b.to(a.device)
+
+
+def _doubles(a: Tensor, b: Tensor, fewest: int = 2) -> list[Tensor]:
+    return [x.double() for x in _pair(a, b, fewest)]
 
 
 def _sorted(x: Tensor) -> Tensor:
@@ -175,8 +180,10 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    # numpy, because it knows that x'x is symmetric, and takes half the time of torch.cov
-    return x.mean(0), torch.from_numpy(np.cov(x.numpy(), rowvar=False).reshape(x.shape[1], -1))
+    """Mean (d,) and covariance (d, d), in float64."""
+    mean = x.mean(0, dtype=torch.float64)
+    centred = (x - mean).numpy()
+    return mean, torch.from_numpy(centred.T @ centred) / (len(x) - 1)  # numpy sees the symmetry: half the work
 
 
 def kernel_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> tuple[float, float]:
@@ -187,7 +194,7 @@ def kernel_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> tuple[f
     Where the two distributions agree, only the second-order part is left, and the standard error is too large, for
     equal n and m by a factor of about 1.4. At least two rows each.
     """
-    a, b = _pair(a, b)
+    a, b = _doubles(a, b)
     n, m = len(a), len(b)
     within_a, within_b = ((_kernel_sums(x, x) - _kernel(x.square().sum(1), x.shape[1])) / (len(x) - 1) for x in (a, b))
     between_a, between_b = _kernel_sums(a, b) / m, _kernel_sums(b, a) / n
@@ -214,7 +221,7 @@ def kernel_distance_of_subsets(
     The mean estimates what `kernel_distance` does, with more noise; the deviation says how much the KID of `size`
     samples varies, not how well this mean is known. Subsets are drawn without replacement by the seed.
     """
-    a, b = (_sorted(x) for x in _pair(a, b))
+    a, b = (_sorted(x) for x in _doubles(a, b))
     if size > min(len(a), len(b)) or size < 2 or subsets < 1:
         raise ValueError(f"{subsets} subsets of {size} rows cannot be drawn from tables of {len(a)} and {len(b)}")
     random = torch.Generator().manual_seed(seed)
@@ -230,7 +237,7 @@ def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[flo
     It grows with the number of items in a split, n / splits, which are drawn by a fixed seed. Real images make the
     score to stand beside.
     """
-    logits = _sorted(_double(logits, "logits", 1))
+    logits = _sorted(_checked(logits, "logits", 1).double())
     if not 1 <= splits <= len(logits):
         raise ValueError(f"{len(logits)} items cannot be put into {splits} splits")
     order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0))
@@ -270,7 +277,7 @@ def modes_covered(
     modes; of true draws from round Gaussians in the plane, 1 - exp(-9 / 2), or 98.9 %, are within three scales. In [8],
     which counts in this way, a single point covers a mode.
     """
-    points, centres = _pair(points, centres, 1)
+    points, centres = _doubles(points, centres, 1)
     if scale <= 0 or within <= 0:
         raise ValueError(f"scale and within are lengths and must be positive, not {scale} and {within}")
     distance, nearest = torch.cdist(points, centres).min(1)
@@ -328,7 +335,7 @@ def parzen_bandwidth(
 
 def _parzen(samples: Tensor, test: Tensor, bandwidths: list[float]) -> Tensor:
     """Log density of each test item, (len(bandwidths), m), in bounded memory."""
-    samples, test = _pair(samples.flatten(1), test.flatten(1), 1)
+    samples, test = _doubles(samples.flatten(1), test.flatten(1), 1)
     if min(bandwidths) <= 0:
         raise ValueError(f"bandwidth is a length and must be positive, not {min(bandwidths)}")
     (n, d), found = samples.shape, []
