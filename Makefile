@@ -48,6 +48,7 @@ bench: setup
 	@$(VENV_PYTHON) -m uv pip install --quiet -c constraints.txt -e '.[bench]'
 	@$(VENV_PYTHON) benchmarks/loop.py
 	@for row in vae iwae vimco dcgan; do $(VENV_PYTHON) benchmarks/throughput.py --row $$row || exit; done
+	@$(VENV_PYTHON) benchmarks/frechet.py
 
 refresh: setup
 	@$(VENV_PYTHON) -m lecturekit refresh --chapters '$(CHAPTERS)' $(ARGS)

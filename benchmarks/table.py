@@ -129,6 +129,29 @@ def belief(results):
         )
 
 
+def frechet(result):
+    yield f"**Fréchet distance beside torch-fidelity** (`python benchmarks/frechet.py`; {where(result)}, {result['date']}), on the same features"
+    yield ""
+    yield "| features | samples | largest relative difference | time, torch-fidelity's being 1 |"
+    yield "|---|---|---|---|"
+    for row in result["rows"]:
+        worst = max(row[case]["relative_difference"] for case in ("near", "far"))
+        samples = " and ".join(number(n) for n in row["samples"])
+        yield f"| {row['features']} | {samples} | {worst:.1e} | {row['time_over_torch_fidelity']:.2f} |"
+
+
+def modes(result):
+    yield f"**Modes covered** (`python benchmarks/modes.py`; {where(result)}, {result['date']}): of the ring of eight Gaussians of Metz et al. 2017,"
+    yield "those near which at least 1 % of 2500 samples lie; seed by seed."
+    yield ""
+    yield "| game | modes covered | share of samples near a mode, mean | generator's steps |"
+    yield "|---|---|---|---|"
+    for game in dict.fromkeys(row["game"] for row in result["rows"]):
+        rows = sorted((row for row in result["rows"] if row["game"] == game), key=lambda row: row["seed"])
+        near = statistics.mean(row["near"] for row in rows)
+        yield f"| {game} | {', '.join(str(row['covered']) for row in rows)} | {near:.2f} | {number(rows[0]['steps'])} |"
+
+
 def kill(result):
     yield (
         f"**Killed and resumed** (`python benchmarks/kill.py`): a run of {result['undisturbed_seconds']:.0f} s, killed "
@@ -139,7 +162,7 @@ def kill(result):
 
 def tables():
     parts = []
-    for make in (loop, throughput, belief, burda, semi, quadrants, kill):
+    for make in (loop, throughput, belief, burda, semi, quadrants, modes, frechet, kill):
         if (result := load(make.__name__)) is not None:
             parts.append("\n".join(make(result)).strip())
     return "\n\n".join(parts)
