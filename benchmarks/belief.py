@@ -6,7 +6,7 @@
 Rows: wake-sleep-200, nvil-200, rws-200, vimco-200, vimco-200-200. FOLDER holds binarized_mnist_packed.npz, whose
 train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the
 row says so. Batches of 50, Adam, a cosine to 0; the weights are those of the pass with the best bound on validation
-images. The command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. Test
+images; so were the rates of wake-sleep. The command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. Test
 images are drawn at random with a seed. L_k is measured twice with k samples each, and with both together:
 `moved_by_doubling_k` says whether k is large enough. The result is added to benchmarks/results/belief.json.
 
@@ -31,7 +31,7 @@ from lecturekit.evaluate import importance_bound
 
 # row: layers, estimator, samples in training, learning rate of p and of q, passes
 ROWS = {
-    "wake-sleep-200": ((200,), "wake-sleep", 1, 3e-3, 3e-3, 150),
+    "wake-sleep-200": ((200,), "wake-sleep", 1, 1e-2, 1e-3, 220),
     "nvil-200": ((200,), "nvil", 1, 3e-3, 3e-3, 150),
     "rws-200": ((200,), "reweighted-wake-sleep", 5, 3e-3, 3e-3, 100),
     "vimco-200": ((200,), "vimco", 5, 3e-3, 3e-3, 130),
