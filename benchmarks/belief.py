@@ -6,9 +6,10 @@
 Rows: wake-sleep-200, nvil-200, rws-200, vimco-200, vimco-200-200. FOLDER holds binarized_mnist_packed.npz, whose
 train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the
 row says so. Batches of 50, Adam, a cosine to 0; the weights are those of the pass with the best bound on validation
-images; so were the rates of wake-sleep. The command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. Test
-images are drawn at random with a seed. L_k is measured twice with k samples each, and with both together:
-`moved_by_doubling_k` says whether k is large enough. The result is added to benchmarks/results/belief.json.
+images, on which wake-sleep's rates were chosen too (the others' are the first that were tried). The command may be stopped
+at any moment and repeated: it resumes. Training time is that of training alone. Test images are drawn at random with a
+seed. L_k is measured twice with k samples each, and with both together: `moved_by_doubling_k` says whether k is large
+enough. The result is added to benchmarks/results/belief.json.
 
 [1] Mnih, Gregor (2014). Neural Variational Inference and Learning in Belief Networks. arXiv:1402.0030
 [2] Mnih, Rezende (2016). Variational Inference for Monte Carlo Objectives. arXiv:1602.06725
