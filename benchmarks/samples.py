@@ -29,10 +29,13 @@ def main():
     real = Features.of(net, grey.train.tensors()[0], "mnist-5k train")
 
     def scores(images, source):
-        made = Features.of(net, images, source)
+        features = Features.of(net, images, source)
         return {
             name: asdict(score)
-            for name, score in (("frechet", made.frechet_distance(real)), ("kernel", made.kernel_distance(real)))
+            for name, score in (
+                ("frechet", features.frechet_distance(real)),
+                ("kernel", features.kernel_distance(real)),
+            )
         }
 
     for seed in options.seeds:
