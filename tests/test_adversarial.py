@@ -92,6 +92,20 @@ def test_the_penalty_of_a_linear_critic_is_the_same_for_every_item_and_batch(bat
     close(found, (w.norm() - 1).square().expand(batch))
 
 
+def test_one_sided_only_slopes_above_1_are_punished():
+    real, fake = torch.randn(2, 5, 3, dtype=torch.float64)
+    for slope, expected in ((0.2, 0.0), (1.0, 0.0), (3.0, 4.0)):
+        w = torch.tensor([0.6, 0.8, 0.0], dtype=torch.float64) * slope
+        close(losses.gradient_penalty(lambda x, w=w: x @ w, real, fake, one_sided=True), torch.full((5,), expected))
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(2, 1), nn.Flatten(0))
+    nn.init.constant_(flat[1].weight, 0.1)
+    penalties = []
+    for one_sided in (False, True):
+        model = WGAN((2,), latent=2, discriminator=flat, one_sided=one_sided)
+        penalties.append(model.discriminator_loss(Batch(torch.randn(8, 2)))["penalty"].item())
+    assert penalties[0] > 0.5 and penalties[1] == 0
+
+
 def test_the_penalty_is_taken_between_each_item_and_its_fake():
     """For f = ||x||^2 / 2 the slope is ||x||, so the penalty tells where it was taken."""
     real, fake = torch.zeros(500, 1, dtype=torch.float64), torch.full((500, 1), 3.0, dtype=torch.float64)

@@ -78,12 +78,19 @@ def slopes(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return gradient.flatten(1).norm(dim=1)
 
 
-def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    """(B,) values of (||grad f|| - 1)^2, at one random point between each real item and a fake [4, eq. 3].
+def gradient_penalty(
+    judge: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    one_sided: bool = False,
+) -> Tensor:
+    """(B,) values of (||grad f|| - 1)^2, each at a random point between a real item and a fake.
 
-    One norm for each item: over the whole batch's gradient the penalty would depend on the batch size. `judge` must not
-    mix the items of a batch (no batch normalization), or there is no slope of one item to speak of.
+    One norm for each item [4, eq. 3]: over the whole batch's gradient the penalty would depend on
+    the batch size. `judge` must not mix the items of a batch (no batch normalization), or there is
+    no slope of one item to speak of. one_sided: punish only slopes above 1.
     """
     u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=real.dtype)
     with torch.enable_grad():
-        return (slopes(judge, real + u * (fake - real)) - 1).square()
+        excess = slopes(judge, real + u * (fake - real)) - 1
+    return (excess.clamp(min=0) if one_sided else excess).square()

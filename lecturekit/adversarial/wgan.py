@@ -36,7 +36,9 @@ def adam(parameters: list[nn.Parameter]) -> Optimizer:
 class WGAN(GAN):
     """A generator and a critic; the critic's slope is held near 1 by a penalty, or its weights by clipping.
 
-    penalty: the weight of the gradient penalty [2]; None clips instead [1].
+    penalty: the weight of the gradient penalty [2]; None clips instead [1]. It is in the unit of the data: the best slope
+        under it exceeds 1, and the estimate the distance W, by a factor of 1 + W / (2 penalty).
+    one_sided: whether only slopes above 1 are punished.
     clip: without a penalty, the largest absolute value of the critic's parameters after each of its steps.
     turns: steps of the critic for each of the generator.
     optimizer: of each player; by default the published one, Adam with the penalty and RMSProp with clipping.
@@ -50,6 +52,7 @@ class WGAN(GAN):
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         penalty: float | None = 10.0,
+        one_sided: bool = False,
         clip: float = 0.01,
         turns: int = 5,
         hidden: int = 256,
@@ -66,7 +69,7 @@ class WGAN(GAN):
                 "a gradient penalty asks for the critic's slope at one item, which batch normalization makes depend on all "
                 "of them: give a critic without it, such as dcgan.discriminator(event_shape, normalize=False)"
             )
-        self.penalty, self.clip = penalty, clip
+        self.penalty, self.one_sided, self.clip = penalty, one_sided, clip
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Also logged: "distance", the critic's estimate, and "penalty", before it is weighed."""
@@ -75,7 +78,7 @@ class WGAN(GAN):
         loss = losses.critic(self.judge(batch.x), self.judge(fakes))
         terms = {"distance": -loss.detach()}
         if self.penalty is not None:
-            penalty = losses.gradient_penalty(self.judge, batch.x, fakes).mean()
+            penalty = losses.gradient_penalty(self.judge, batch.x, fakes, self.one_sided).mean()
             terms["penalty"], loss = penalty.detach(), loss + self.penalty * penalty
         return {"loss": loss, **terms}
 
