@@ -4,18 +4,20 @@
 
 A mode counts as covered if at least 1 % of 2500 samples lie within 3 standard deviations of it; `near` is the share of
 samples that lie so near to any mode. The same nets everywhere (2-128-128-2 and 2-128-128-1), batches of 256 fresh points,
-the same number of generator's steps. The saturating and the non-saturating game, and WGAN-GP, play with Adam at 1e-3 and
-betas (0.5, 0.9); WGAN-GP weighs its penalty by 0.1, as the authors' code does for points in the plane; WGAN clips at 0.1 and
-plays with RMSProp at 1e-3 (published: 0.01 and 5e-5, for images and long trainings). The ring is that of [1]: radius 2,
-scale 0.02. Results go to benchmarks/results/modes.json.
+the same number of generator's steps, rates that fall to 0 along half a cosine: with steady ones WGAN-GP goes on jumping, and
+covered all eight modes with four seeds of ten. The saturating and the non-saturating game, and WGAN-GP, play with Adam at
+1e-3 and betas (0.5, 0.9); WGAN-GP weighs its penalty by 0.1, as the authors' code does for points in the plane; WGAN clips
+at 0.1 and plays with RMSProp at 1e-3 (published: 0.01 and 5e-5, for images and long trainings). The ring is that of [1]:
+radius 2, scale 0.02. Results go to benchmarks/results/modes.json.
 
 [1] Metz, Poole, Pfau, Sohl-Dickstein (2017). Unrolled Generative Adversarial Networks. arXiv:1611.02163
 """
 
 import argparse
+from dataclasses import replace
 
 import torch
-from record import finished, load, made, save
+from record import cosine, finished, load, made, save
 from torch.optim import Adam, RMSprop
 
 from lecturekit import fit
@@ -35,11 +37,26 @@ def rmsprop(parameters):
     return RMSprop(parameters, lr=1e-3)
 
 
+class Falling:
+    """Rates that fall to 0, for any game."""
+
+    def players(self):
+        return [replace(p, schedule=cosine) for p in super().players()]
+
+
+class FallingGAN(Falling, GAN):
+    pass
+
+
+class FallingWGAN(Falling, WGAN):
+    pass
+
+
 GAMES = {
-    "minimax": lambda: GAN((2,), latent=2, game="minimax", hidden=128, optimizer=adam),
-    "non-saturating": lambda: GAN((2,), latent=2, hidden=128, optimizer=adam),
-    "wgan": lambda: WGAN((2,), latent=2, hidden=128, penalty=None, clip=0.1, optimizer=rmsprop),
-    "wgan-gp": lambda: WGAN((2,), latent=2, hidden=128, penalty=0.1, optimizer=adam),
+    "minimax": lambda: FallingGAN((2,), latent=2, game="minimax", hidden=128, optimizer=adam),
+    "non-saturating": lambda: FallingGAN((2,), latent=2, hidden=128, optimizer=adam),
+    "wgan": lambda: FallingWGAN((2,), latent=2, hidden=128, penalty=None, clip=0.1, optimizer=rmsprop),
+    "wgan-gp": lambda: FallingWGAN((2,), latent=2, hidden=128, penalty=0.1, optimizer=adam),
 }
 
 
