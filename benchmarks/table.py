@@ -144,12 +144,15 @@ def modes(result):
     yield f"**Modes covered** (`python benchmarks/modes.py`; {where(result)}, {result['date']}): of the ring of eight Gaussians of Metz et al. 2017,"
     yield "those near which at least 1 % of 2500 samples lie; seed by seed."
     yield ""
-    yield "| game | modes covered | share of samples near a mode, mean | generator's steps |"
-    yield "|---|---|---|---|"
-    for game in dict.fromkeys(row["game"] for row in result["rows"]):
-        rows = sorted((row for row in result["rows"] if row["game"] == game), key=lambda row: row["seed"])
+    yield "| game | rates | modes covered | share of samples near a mode, mean | generator's steps |"
+    yield "|---|---|---|---|---|"
+    for kind in sorted({(row["rates"], row["game"]) for row in result["rows"]}):
+        rows = sorted(
+            (row for row in result["rows"] if (row["rates"], row["game"]) == kind), key=lambda row: row["seed"]
+        )
         near = statistics.mean(row["near"] for row in rows)
-        yield f"| {game} | {', '.join(str(row['covered']) for row in rows)} | {near:.2f} | {number(rows[0]['steps'])} |"
+        covered = ", ".join(str(row["covered"]) for row in rows)
+        yield f"| {kind[1]} | {kind[0]} | {covered} | {near:.2f} | {number(rows[0]['steps'])} |"
 
 
 def kill(result):
