@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lecturekit.evaluate import active_units, importance_bound
+from lecturekit.evaluate import active_units, importance_bound, log_likelihood
 from lecturekit.variational import VAE, LinearGaussian
 
 
@@ -130,3 +130,19 @@ def test_bad_input():
         active_units(model, bad, rows=4)
     with pytest.raises(ValueError, match="at least two|two of them"):
         active_units(model, torch.zeros(1, 1, 4, 4))
+
+
+def test_exact_likelihoods_are_the_models_own():
+    model = LinearGaussian(5, 2, noise=0.7)
+    x = model.sample(23)
+    found = log_likelihood(model, x, rows=10, progress=False)
+    torch.testing.assert_close(found.values.float(), model.log_prob(x).detach())
+    assert found.mean == found.values.mean().item()
+    assert found.standard_error == pytest.approx(found.values.std().item() / math.sqrt(23))
+
+
+def test_a_bound_is_no_likelihood():
+    with pytest.raises(TypeError, match="importance_bound"):
+        log_likelihood(VAE((1, 2, 2), latent=2, hidden=(3,)), torch.zeros(2, 1, 2, 2))
+    with pytest.raises(ValueError, match="at least one item"):
+        log_likelihood(LinearGaussian(5, 2), torch.zeros(0, 5))

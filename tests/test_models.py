@@ -10,6 +10,7 @@ from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
 from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan
 from lecturekit.belief import BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
+from lecturekit.exact import PixelRNN
 from lecturekit.variational import (
     CVAE,
     DLGM,
@@ -104,6 +105,14 @@ MODELS = {
     "wgan-gp": (
         lambda: WGAN((1, 12, 8), 3, discriminator=dcgan.discriminator((1, 12, 8), 2, normalize=False), hidden=4),
         torch.rand(16, 1, 12, 8, generator=RANDOM) * 2 - 1,
+    ),
+    **{
+        kind: (lambda kind=kind: PixelRNN((1, 4, 3), 2, kind, layers=2, hidden=3), BITS)
+        for kind in ("diagonal-bilstm", "row-lstm", "pixelcnn", "gated-pixelcnn")
+    },
+    "gated-pixelcnn-with-labels": (
+        lambda: PixelRNN((1, 4, 3), 2, "gated-pixelcnn", layers=1, hidden=2, classes=3),
+        (BITS, LABELS),
     ),
     "game": (Game, torch.randn(16, 3, generator=RANDOM)),
 }

@@ -19,6 +19,7 @@ MODELS = {
     "gan": "lecturekit.adversarial:GAN",
     "dcgan": "lecturekit.adversarial:DCGAN",
     "wgan": "lecturekit.adversarial:WGAN",
+    "pixelrnn": "lecturekit.exact:PixelRNN",
 }
 VIEWS = dict.fromkeys(("gan", "dcgan", "wgan"), "signed")  # of images, where it is not "binary"
 OF_VECTORS = ("linear-gaussian", "gaussian-mixture")  # which take a number of dimensions in place of a shape
@@ -61,7 +62,7 @@ def train(
     from lecturekit import LatentVariableModel, fit
     from lecturekit.checkpoint import CheckpointError
     from lecturekit.data import DataError, load
-    from lecturekit.evaluate import importance_bound
+    from lecturekit.evaluate import importance_bound, log_likelihood
     from lecturekit.training import Diverged
 
     several = "LOCAL_RANK" in os.environ  # torchrun started us
@@ -73,12 +74,19 @@ def train(
         torch.manual_seed(seed)
         net = build(model, dataset.event_shape, options).to(device)
         latent = isinstance(net, LatentVariableModel)
+        exact = hasattr(net, "log_prob") and not latent
 
         def part(split):
             x, y = split[: min(items, len(split))].tensors(seed=0)
             return x.to(device), None if y is None else y.to(device)
 
-        held_out = part(dataset.valid) if latent and dataset.valid is not None else None
+        held_out = part(dataset.valid) if (latent or exact) and dataset.valid is not None else None
+
+        def validate(m):
+            if latent:
+                return {"elbo": m.elbo(held_out[0], y=held_out[1]).mean()}
+            return {"log_likelihood": log_likelihood(m, *held_out, progress=False).mean}
+
         history = fit(
             net,
             dataset.train,
@@ -88,7 +96,7 @@ def train(
             precision=precision,
             checkpoint=checkpoint,
             resume=resume,
-            validate=(lambda m: {"elbo": m.elbo(held_out[0], y=held_out[1]).mean()}) if held_out else None,
+            validate=validate if held_out else None,
         )
         epoch = max(1, len(dataset.train) // batch_size)
         result = {
@@ -101,6 +109,13 @@ def train(
             "precision": history.precision,
             "last_epoch": {name: sum(history[name][-epoch:]) / len(history[name][-epoch:]) for name in history},
         }
+        if exact and not history.interrupted and dataset.test is not None:
+            found = log_likelihood(net, *part(dataset.test))
+            result["test"] = {
+                "log_likelihood_nats": found.mean,
+                "standard_error": found.standard_error,
+                "items": len(found.values),
+            }
         if latent and not history.interrupted and dataset.test is not None:
             x, y = part(dataset.test)
             bound = importance_bound(net, x, k=k, y=y)

@@ -2,7 +2,7 @@
 
 from lecturekit.evaluate import divergences
 from lecturekit.evaluate.features import FeatureNetwork, network
-from lecturekit.evaluate.likelihood import Estimate, active_units, importance_bound
+from lecturekit.evaluate.likelihood import Estimate, active_units, importance_bound, log_likelihood
 from lecturekit.evaluate.samples import (
     Features,
     Modes,
@@ -33,6 +33,7 @@ __all__ = [
     "inception_score",
     "kernel_distance",
     "kernel_distance_of_subsets",
+    "log_likelihood",
     "modes_covered",
     "network",
     "optimal_transport",

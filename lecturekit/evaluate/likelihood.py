@@ -1,4 +1,4 @@
-"""How likely is held-out data? Importance-weighted bounds with large k, and how many latents a model uses.
+"""How likely is held-out data? Exactly, or by importance-weighted bounds with large k; and how many latents a model uses.
 
 [1] Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders. arXiv:1509.00519
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lecturekit.latent import LatentVariableModel
-from lecturekit.model import looking
+from lecturekit.model import GenerativeModel, looking
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Estimate:
     mean: float
     standard_error: float
     values: Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Estimate":
+        error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
+        return cls(values.mean().item(), error, values)
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.standard_error:.2f} nats"
@@ -59,9 +64,37 @@ def importance_bound(
                 total = torch.logaddexp(total, log_w.logsumexp(0))
                 bar.update(log_w.numel())
             values.append((total - math.log(k)).cpu())
-    values = torch.cat(values).double()
-    error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return Estimate(values.mean().item(), error, values)
+    return Estimate.of(torch.cat(values).double())
+
+
+def log_likelihood(
+    model: GenerativeModel,
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    rows: int = 250,
+    seed: int = 0,
+    progress: bool = True,
+) -> Estimate:
+    """log p(x) of every item of x, (N, *event_shape), by a model that has `log_prob`; `rows` items at a time.
+
+    The caller's random numbers and the model's mode are left as they were. Raises ValueError for data that cannot be this
+    model's, TypeError for a model whose likelihood is not to be had.
+    """
+    if not hasattr(model, "log_prob"):
+        raise TypeError(
+            f"{type(model).__name__} has no log_prob; a latent-variable model has a bound: importance_bound"
+        )
+    if rows < 1 or len(x) == 0:
+        raise ValueError(f"need rows >= 1 and at least one item, not rows={rows} and {len(x)} items")
+    values = []
+    with looking(model, seed) as device, tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
+        for i in range(0, len(x), rows):
+            xs, ys = x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
+            model.check(xs, ys)
+            values.append(model.log_prob(xs, ys).cpu())
+            bar.update(len(xs))
+    return Estimate.of(torch.cat(values).double())
 
 
 def active_units(

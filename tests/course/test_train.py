@@ -88,3 +88,13 @@ def test_what_cannot_be_done_is_said_on_one_line(arguments, words, capsys):
     assert train("--epochs", "1", *arguments) == 2
     captured = capsys.readouterr()
     assert words in captured.err and "Traceback" not in captured.err and captured.out == ""
+
+
+def test_an_exact_likelihood_is_no_bound(capsys):
+    options = {"kind": "pixelcnn", "layers": 1, "hidden": 2}
+    arguments = ["--data", "digits-8x8", "--epochs", "1", "--items", "50", "--options", json.dumps(options)]
+    assert main(["train", "pixelrnn", *arguments]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["last_epoch"]) == {"model/loss", "valid/log_likelihood"}
+    assert set(result["test"]) == {"log_likelihood_nats", "standard_error", "items"}
+    assert -64 < result["test"]["log_likelihood_nats"] < -10

@@ -1,0 +1,406 @@
+"""PixelRNN and PixelCNN: an image's probability as a product over its pixels, each given all that come before it.
+
+[1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759
+[2] van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu (2016). Conditional Image Generation with PixelCNN
+    Decoders. arXiv:1606.05328
+
+    symbol in [1]                       here
+    p(x) = prod_i p(x_i | x_<i)         log_prob(x); eq. 1 and, channel by channel, eq. 2
+    p(x_i | x_<i)                       logits(x)[:, c, i, j], a softmax over the levels
+    h                                   hidden; the maps between the blocks have 2 h features
+    mask A, mask B                      MaskedConv2d, in masked.py
+    K_is, K_ss; eq. 3                   input_to_state, weight; scan.py
+    residual blocks, figure 5           Residual, RowLSTM, DiagonalBiLSTM
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lecturekit import nets
+from lecturekit.exact.masked import MaskedConv2d, Memory, groups
+from lecturekit.exact.scan import cell, diagonals, scan, skew, unskew
+from lecturekit.model import Batch, GenerativeModel, Terms
+
+
+class Residual(nn.Module):
+    """A block of the PixelCNN: 2h -> h -> (3 x 3) h -> 2h, each after a ReLU, added to its input."""
+
+    def __init__(self, hidden: int, channels: int):
+        super().__init__()
+        wide, narrow = groups(2 * hidden, channels), groups(hidden, channels)
+        sizes = (wide, narrow, (1, 1)), (narrow, narrow, (2, 3)), (narrow, wide, (1, 1))
+        self.layers = nn.ModuleList(MaskedConv2d("B", a, b, size) for a, b, size in sizes)
+
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        out = x
+        for layer in self.layers:
+            out = layer(F.relu(out))
+        return x + out
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        out = x
+        for layer in self.layers:
+            out = layer.pixel(F.relu(out), i, j, memory)
+        return x + out
+
+    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+        """Called before the first pixel of row i is drawn: nothing to do."""
+
+
+class RowLSTM(nn.Module):
+    """A block whose states run down the image, a row at a time: a site sees the three above it [1, section 3.1]."""
+
+    offsets = (-1, 0, 1)
+
+    def __init__(self, hidden: int, channels: int):
+        super().__init__()
+        wide, narrow = groups(2 * hidden, channels), groups(hidden, channels)
+        self.input_to_state = MaskedConv2d("B", wide, narrow.repeat(4), (1, 3))
+        self.weight = nn.Parameter(torch.empty(3, hidden, 4 * hidden).uniform_(-1, 1) / hidden**0.5)
+        self.up = MaskedConv2d("B", narrow, wide)
+
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        gates = nets.full_precision(self.input_to_state(x)).permute(2, 3, 0, 1)  # (H, W, B, 4h)
+        h = scan(gates, self.weight, self.offsets, [(0, x.shape[3])] * x.shape[2])
+        return x + self.up(h.permute(2, 3, 0, 1))
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        size = self.weight.shape[1]
+        h, c = (memory.map((self, name), size, x, 1, 1) for name in "hc")
+        gates = self.input_to_state.pixel(x, i, j, memory) + h[:, i, j : j + 3].flatten(1) @ self.weight.flatten(0, 1)
+        h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, i, j + 1])
+        return x + self.up.pixel(h[:, i + 1, j + 1], i, j, memory)
+
+    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+        """Called before the first pixel of row i is drawn: nothing to do."""
+
+
+class DiagonalLSTM(nn.Module):
+    """States that run from the top left, a diagonal at a time: a site sees its left and its upper neighbour."""
+
+    offsets = (-1, 0)  # in the skewed map: one step ago, the site above, and the site itself, which was at the left
+
+    def __init__(self, inward: Tensor, narrow: Tensor):
+        super().__init__()
+        self.input_to_state = MaskedConv2d("B", inward, narrow.repeat(4))
+        self.weight = nn.Parameter(torch.empty(2, len(narrow), 4 * len(narrow)).uniform_(-1, 1) / len(narrow) ** 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        gates = skew(nets.full_precision(self.input_to_state(x))).permute(3, 2, 0, 1)  # (H + W - 1, H, B, 4h)
+        h = scan(gates, self.weight, self.offsets, diagonals(height, width))
+        return unskew(h.permute(2, 3, 1, 0), width)
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        size = self.weight.shape[1]
+        h, c = (memory.map((self, name), size, x, 1, 1) for name in "hc")
+        past = torch.cat([h[:, i, j + 1], h[:, i + 1, j]], dim=1)  # the upper neighbour, the left one
+        gates = self.input_to_state.pixel(x, i, j, memory) + past @ self.weight.flatten(0, 1)
+        h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, i + 1, j])
+        return h[:, i + 1, j + 1]
+
+
+class DiagonalBiLSTM(nn.Module):
+    """A block of two sweeps, from the top left and from the top right [1, section 3.2].
+
+    The second sees its own row to the right, which is yet to come: its map is moved down by one row before it is added.
+
+    first: in the first block the second sweep also sees the pixels themselves, as by mask B, which the move makes safe. By
+        mask A alone, the last pixel of a row would be known only to the few pixels under it.
+    """
+
+    def __init__(self, hidden: int, channels: int, first: bool):
+        super().__init__()
+        wide, narrow = groups(2 * hidden, channels), groups(hidden, channels)
+        self.left, self.right = DiagonalLSTM(wide, narrow), DiagonalLSTM(wide, narrow)
+        self.centre = nn.Conv2d(channels, 2 * hidden, 1, bias=False) if first else None
+        self.up = MaskedConv2d("B", narrow, wide)
+
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        behind = x if self.centre is None else x + self.centre(image)
+        right = self.right(behind.flip(3)).flip(3)
+        right = F.pad(right[:, :, :-1], (0, 0, 1, 0))  # down by one row
+        return x + self.up(self.left(x) + right)
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        memory.map((self, "x"), x.shape[1], x)[:, i, j] = x
+        h = self.left.pixel(x, i, j, memory)
+        if i > 0:  # the right sweep of the row above, in its mirrored order, with the memory's margin of one
+            h = h + memory[self.right, "h"][:, i, memory.width - j]
+        return x + self.up.pixel(h, i, j, memory)
+
+    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+        """Called before the first pixel of row i is drawn: the sweep from the right runs over row i - 1."""
+        if i > 0:
+            behind = memory[self, "x"][:, i - 1]
+            if self.centre is not None:
+                behind = behind + F.linear(image[:, :, i - 1].mT, self.centre.weight.flatten(1))
+            for j in range(memory.width):
+                self.right.pixel(behind[:, memory.width - 1 - j], i - 1, j, memory)
+
+
+class Stack(nn.Module):
+    """A convolution with mask A, then blocks."""
+
+    def __init__(self, kind: str, layers: int, hidden: int, channels: int):
+        super().__init__()
+        self.first = MaskedConv2d("A", groups(channels, channels), groups(2 * hidden, channels), (4, 7))
+        blocks = {
+            "pixelcnn": lambda first: Residual(hidden, channels),
+            "row-lstm": lambda first: RowLSTM(hidden, channels),
+            "diagonal-bilstm": lambda first: DiagonalBiLSTM(hidden, channels, first),
+        }
+        self.blocks = nn.ModuleList(blocks[kind](i == 0) for i in range(layers))
+        self.label_width = 2 * hidden
+
+    def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        x = shifted(self.first(image), label)
+        for block in self.blocks:
+            x = block(x, image)
+        return x
+
+    def remember(self, value: Tensor, i: int, j: int, memory: Memory) -> None:
+        self.first.remember(value, i, j, memory)
+
+    def row(self, i: int, memory: Memory, image: Tensor, label: Tensor | None) -> None:
+        for block in self.blocks:
+            block.row(i, memory, image)
+
+    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+        x = shifted(self.first.look(i, j, memory), label)
+        for block in self.blocks:
+            x = block.pixel(x, i, j, memory)
+        return x
+
+
+class GatedLayer(nn.Module):
+    """A layer of the gated PixelCNN [2, figure 2]: a vertical map that sees all rows above, and a horizontal one that reads it.
+
+    Together they have no blind spot. Except in the first layer, what comes out is added to the horizontal input.
+    """
+
+    def __init__(self, width: int, channels: int, first: bool):
+        super().__init__()
+        wide, self.first = groups(width, channels), first
+        inward, rows, columns = (groups(channels, channels), 3, 7) if first else (wide, 2, 3)
+        twice = wide.repeat(2)
+        self.vertical = MaskedConv2d("above" if first else None, inward, twice, (rows, columns))
+        self.horizontal = MaskedConv2d("A" if first else "B", inward, twice, (1, columns))
+        self.across = MaskedConv2d(None, twice, twice)
+        self.out = MaskedConv2d("B", wide, wide)
+
+    def forward(self, above: Tensor, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        seen = self.vertical(above)
+        out = self.out(gated(shifted(self.horizontal(x) + self.across(seen), label)))
+        return gated(shifted(seen, label)), out if self.first else x + out
+
+    def row(self, above: Tensor | None, i: int, memory: Memory, label: Tensor | None) -> Tensor:
+        """The vertical map of a whole row, (n, width, 1, W), which looks only at rows above."""
+        if above is not None:
+            self.vertical.remember(above[:, :, 0].mT, i, slice(None), memory)
+        seen = self.vertical.row(i, memory)
+        memory[self] = self.across(seen)[:, :, 0]
+        return gated(shifted(seen, label))
+
+    def pixel(self, x: Tensor | None, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+        look = self.horizontal.look if self.first else partial(self.horizontal.pixel, x)
+        out = self.out.pixel(gated(shifted(look(i, j, memory) + memory[self][:, :, j], label)), i, j, memory)
+        return out if self.first else x + out
+
+
+def gated(x: Tensor) -> Tensor:
+    """tanh of one half of the features times the sigmoid of the other [2, eq. 2]."""
+    a, b = x.chunk(2, dim=1)
+    return a.tanh() * b.sigmoid()
+
+
+def shifted(x: Tensor, label: Tensor | None) -> Tensor:
+    """Features plus what the label adds to them, the same everywhere [2, eq. 4]."""
+    return x if label is None else x + label.reshape(*label.shape, *[1] * (x.ndim - 2))
+
+
+class GatedStack(nn.Module):
+    """Gated layers; a label shifts the gates of every one of them."""
+
+    def __init__(self, layers: int, hidden: int, channels: int):
+        super().__init__()
+        self.layers = nn.ModuleList(GatedLayer(2 * hidden, channels, i == 0) for i in range(layers + 1))
+        self.label_width = 4 * hidden * len(self.layers)
+
+    def shifts(self, label: Tensor | None) -> Sequence[Tensor | None]:
+        return [None] * len(self.layers) if label is None else label.chunk(len(self.layers), dim=1)
+
+    def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        above = x = image
+        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
+            above, x = layer(above, x, shift)
+        return x
+
+    def remember(self, value: Tensor, i: int, j: int, memory: Memory) -> None:
+        self.layers[0].vertical.remember(value, i, j, memory)
+        self.layers[0].horizontal.remember(value, i, j, memory)
+
+    def row(self, i: int, memory: Memory, image: Tensor, label: Tensor | None) -> None:
+        above = None  # the first layer looks at the pixels, which it remembers
+        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
+            above = layer.row(above, i, memory, shift)
+
+    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+        x = None
+        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
+            x = layer.pixel(x, i, j, memory, shift)
+        return x
+
+
+KINDS = ("diagonal-bilstm", "row-lstm", "pixelcnn", "gated-pixelcnn")
+DIRECTIONS = {"right": "rows", "left": "rows", "down": "columns", "up": "columns"}
+
+
+class PixelRNN(GenerativeModel):
+    """The exact probability of images with whole-numbered pixels, one pixel after another.
+
+    event_shape: (C, H, W). levels: pixels are whole numbers 0 .. levels - 1 (view="levels", or view="binary").
+    kind: "diagonal-bilstm", "row-lstm", "pixelcnn" [1] or "gated-pixelcnn" [2].
+    layers: blocks between the first convolution and the last two. hidden: h, features within a block; 2 h between them.
+    classes: of labels y on which the model is conditioned; 0 for none.
+    order: the direction in which a line is read, and in which the lines follow: any of the eight such pairs.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 28, 28),
+        levels: int = 2,
+        kind: str = "diagonal-bilstm",
+        layers: int = 7,
+        hidden: int = 16,
+        classes: int = 0,
+        order: tuple[str, str] = ("right", "down"),
+    ):
+        super().__init__()
+        if len(event_shape) != 3:
+            raise ValueError(f"a PixelRNN models images (C, H, W), not items of shape {tuple(event_shape)}")
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
+        if {DIRECTIONS.get(d) for d in order} != {"rows", "columns"} or len(order) != 2:
+            raise ValueError(f'an order is two directions at right angles, such as ("right", "down"), not {order!r}')
+        channels = event_shape[0]
+        if levels < 2 or layers < 1 or hidden < channels:
+            raise ValueError(
+                f"need at least 2 levels, 1 layer and as many hidden features as channels ({channels}), not "
+                f"levels={levels}, layers={layers}, hidden={hidden}"
+            )
+        self.event_shape, self.levels, self.kind, self.order = tuple(event_shape), levels, kind, tuple(order)
+        gated = kind == "gated-pixelcnn"
+        self.stack = GatedStack(layers, hidden, channels) if gated else Stack(kind, layers, hidden, channels)
+        wide = groups(2 * hidden, channels)
+        heads = MaskedConv2d("B", wide, wide), MaskedConv2d("B", wide, groups(channels * levels, channels))
+        self.heads = nn.ModuleList(heads)
+        self.label = nn.Embedding(classes, self.stack.label_width) if classes else None
+
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        super().check(x, y)
+        if x.min() < 0 or x.max() >= self.levels or (x.is_floating_point() and (x != x.round()).any()):
+            raise ValueError(
+                f"a PixelRNN with {self.levels} levels wants whole numbers 0 .. {self.levels - 1}, and these run from "
+                f'{x.min():.4g} to {x.max():.4g}; views that give them are "levels", with levels={self.levels}, and "binary"'
+            )
+        if y is not None and self.label is not None and (y.min() < 0 or y.max() >= self.label.num_embeddings):
+            raise ValueError(f"labels must be 0 to {self.label.num_embeddings - 1}, not {y.min()} to {y.max()}")
+
+    def labels(self, y: Tensor | None) -> Tensor | None:
+        """What y adds to the features; without classes, labels are not looked at."""
+        if self.label is None:
+            return None
+        if y is None:
+            raise ValueError("this PixelRNN is a distribution given a label: pass y=, or a data set with labels")
+        return self.label(y)
+
+    def arranged(self, x: Tensor) -> Tensor:
+        """The last two dimensions turned so that reading goes right, then down."""
+        x = x.mT if DIRECTIONS[self.order[0]] == "columns" else x
+        return x.flip([d for d, way in zip((-1, -2), self.order, strict=True) if way in ("left", "up")])
+
+    def restored(self, x: Tensor) -> Tensor:
+        """The inverse of `arranged`."""
+        x = x.flip([d for d, way in zip((-1, -2), self.order, strict=True) if way in ("left", "up")])
+        return x.mT if DIRECTIONS[self.order[0]] == "columns" else x
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Levels from -1 to 1: the zeros beyond the border are none of them."""
+        return 2 * x.to(self.heads[0].weight.dtype) / (self.levels - 1) - 1
+
+    def logits(self, x: Shaped[Tensor, "batch c h w"], y: Tensor | None = None) -> Float[Tensor, "batch c h w levels"]:
+        """Of each pixel's levels, given all that come before it in x."""
+        return self.restored(self.maps(self.scaled(self.arranged(x)), self.labels(y))).movedim(2, -1)
+
+    def maps(self, image: Tensor, label: Tensor | None) -> Tensor:
+        """(B, C, levels, H, W) of logits, of an arranged and scaled image."""
+        out = self.stack(image, label)
+        for head in self.heads:
+            out = head(F.relu(out))
+        return nets.full_precision(out).unflatten(1, (-1, self.levels))
+
+    def log_prob(self, x: Shaped[Tensor, "batch c h w"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
+        """log p(x), or log p(x | y), in nats, exactly [1, eq. 1, 2]."""
+        logits = self.logits(x, y)
+        return -F.cross_entropy(logits.flatten(0, -2), x.long().flatten(), reduction="none").view(len(x), -1).sum(1)
+
+    def loss(self, batch: Batch) -> Terms:
+        """Minus the mean log-likelihood, in nats."""
+        return {"loss": -self.log_prob(batch.x, batch.y).mean()}
+
+    def sample(self, n: int, y: Tensor | None = None) -> Int[Tensor, "n c h w"]:
+        """n draws, (n, C, H, W) of whole numbers; y: (n,) labels where the model has classes."""
+        nothing = torch.zeros(n, *self.event_shape, dtype=torch.long, device=self.heads[0].weight.device)
+        return self.complete(nothing, nothing.bool(), y)
+
+    @torch.no_grad()
+    def complete(
+        self,
+        x: Shaped[Tensor, "n c h w"],
+        known: Bool[Tensor, "..."],
+        y: Tensor | None = None,
+        cached: bool = True,
+    ) -> Int[Tensor, "n c h w"]:
+        """Keep the pixels of x that are known, and draw each other one given those that come before it.
+
+        known: bool, of a shape that goes with x's. Known pixels that come later in the order are kept, but not foreseen.
+        cached: remember the maps of all layers as far as they go, so that a pixel costs one pixel's work and not an image's.
+            The images are the same, from the same random numbers.
+        """
+        known, x = self.arranged(known.expand(x.shape)), self.arranged(torch.where(known, x, 0).long())
+        image, label = self.scaled(x), self.labels(y)
+        memory = Memory(len(x), *x.shape[2:])
+        for i in range(x.shape[2]):
+            if cached:
+                self.stack.row(i, memory, image, label)
+            for j in range(x.shape[3]):
+                for c in range(x.shape[1]):
+                    if cached:
+                        self.stack.remember(image[:, :, i, j], i, j, memory)
+                        logits = self.pixel(i, j, memory, label)[:, c]
+                    else:
+                        logits = self.maps(image, label)[:, c, :, i, j]
+                    x[:, c, i, j] = torch.where(known[:, c, i, j], x[:, c, i, j], drawn(logits))
+                    image[:, c, i, j] = self.scaled(x[:, c, i, j])
+                if cached:
+                    self.stack.remember(image[:, :, i, j], i, j, memory)
+        return self.restored(x)
+
+    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+        """(n, C, levels) of logits at the pixel (i, j)."""
+        out = self.stack.pixel(i, j, memory, label)
+        for head in self.heads:
+            out = head.pixel(F.relu(out), i, j, memory)
+        return nets.full_precision(out).unflatten(1, (-1, self.levels))
+
+
+def drawn(logits: Tensor) -> Tensor:
+    """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities."""
+    reached = logits.softmax(1).cumsum(1)[:, :-1]
+    return (torch.rand(len(logits), 1, dtype=logits.dtype, device=logits.device) >= reached).sum(1)

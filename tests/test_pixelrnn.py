@@ -1,0 +1,292 @@
+"""PixelRNN: enumeration for probabilities, sets for what may be seen, loops over single pixels for the sweeps."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from lecturekit.exact import PixelRNN
+from lecturekit.exact.masked import MaskedConv2d, centre_mask, groups
+from lecturekit.exact.pixelrnn import KINDS
+from lecturekit.exact.scan import cell, diagonals, scan, skew, unskew
+
+SHAPES = [((1, 2, 3), 2), ((1, 3, 2), 3), ((2, 2, 2), 2), ((2, 1, 2), 3), ((3, 1, 2), 2), ((3, 2, 1), 3)]
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def states(shape, levels):
+    return torch.tensor(list(itertools.product(range(levels), repeat=math.prod(shape)))).view(-1, *shape)
+
+
+def loud(model):
+    """Weights large enough that every conditional differs from a coin's."""
+    for p in model.parameters():
+        p.data.mul_(2)
+    return model
+
+
+@pytest.mark.parametrize(("shape", "levels"), SHAPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_images_together_have_probability_one(kind, shape, levels):
+    model = loud(PixelRNN(shape, levels, kind, layers=2, hidden=4))
+    with torch.no_grad():
+        log_p = model.log_prob(states(shape, levels))
+    assert log_p.std() > 0.1
+    assert abs(log_p.logsumexp(0).item()) < 1e-9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_given_a_label_all_images_have_probability_one(kind):
+    model = loud(PixelRNN((1, 2, 2), 2, kind, layers=2, hidden=3, classes=2))
+    x = states((1, 2, 2), 2)
+    with torch.no_grad():
+        given = [model.log_prob(x, torch.full((len(x),), y)) for y in (0, 1)]
+    assert all(abs(log_p.logsumexp(0).item()) < 1e-9 for log_p in given)
+    assert (given[0] - given[1]).abs().max() > 0.05
+
+
+# --- what a pixel's distribution depends on ---
+
+
+def first_seen(c, i, j, shape):
+    """The 7 x 7 window with mask A."""
+    return {
+        (k, a, b)
+        for k, a, b in itertools.product(*map(range, shape))
+        if abs(b - j) <= 3 and i - 3 <= a and (a < i or (a == i and (b < j or (b == j and k < c))))
+    }
+
+
+def fields(kind, layers, shape):
+    """{(c, i, j): the set of channels of pixels that its logits may depend on}, by following the arrows one by one."""
+    channels, height, width = shape
+    places = list(itertools.product(*map(range, shape)))
+    if kind == "diagonal-bilstm":  # everything that comes before
+        return {(c, i, j): {(k, a, b) for k, a, b in places if (a, b, k) < (i, j, c)} for c, i, j in places}
+    seen = {p: first_seen(*p, shape) for p in places}
+    every = range(channels)
+
+    def collect(maps, where):
+        return set().union(*(maps[q] for q in where if q in maps))
+
+    if kind == "gated-pixelcnn":
+        above = {(c, i, j): {p for p in places if i - 3 <= p[1] < i and abs(p[2] - j) <= 3} for c, i, j in places}
+        beside = {(c, i, j): {p for p in first_seen(c, i, j, shape) if p[1] == i} for c, i, j in places}
+        seen = {p: above[p] | beside[p] for p in places}
+    for _ in range(layers):
+        new = {}
+        for i, j, c in itertools.product(range(height), range(width), every):
+            own = {(k, i, j) for k in range(c + 1)}
+            if kind == "pixelcnn":
+                around = {(k, i + a, j + b) for k in every for a, b in ((-1, -1), (-1, 0), (-1, 1), (0, -1))}
+                new[c, i, j] = collect(seen, own | around)
+            elif kind == "row-lstm":
+                left = {(k, i, j - 1) for k in every}
+                over = {(k, i - 1, j + b) for k in every for b in (-1, 0, 1)}
+                # `new` holds states, which also include the block's input at their place
+                new[c, i, j] = collect(seen, own | left) | collect(new, over)
+            else:
+                left = {(k, i, j - 1) for k in every}
+                new[c, i, j] = collect(seen, own | left)
+        if kind == "gated-pixelcnn":
+            above = {
+                (c, i, j): collect(above, [(k, i + a, j + b) for k in every for a in (-1, 0) for b in (-1, 0, 1)])
+                for c, i, j in places
+            }
+            new = {p: new[p] | above[p] for p in places}
+        seen = new
+    return seen
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 9), (1, 9, 4), (3, 3, 5)])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pixel_depends_on_its_receptive_field_and_on_nothing_else(kind, layers, shape):
+    model = loud(PixelRNN(shape, 3, kind, layers=layers, hidden=18))  # wide: no group's units may all be off
+    image = torch.randn(1, *shape)
+    slopes = torch.autograd.functional.jacobian(lambda z: model.maps(z, None)[0].square().sum(1), image)[:, :, :, 0]
+    expected = fields(kind, layers, shape)
+    for c, i, j in itertools.product(*map(range, shape)):
+        found = {tuple(p) for p in slopes[c, i, j].nonzero().tolist()}
+        assert found == expected[c, i, j], (c, i, j)
+
+
+def test_the_published_right_sweep_misses_the_end_of_the_row_above():
+    model = loud(PixelRNN((1, 4, 9), 2, "diagonal-bilstm", layers=1, hidden=6))
+    image = torch.randn(1, 1, 4, 9)
+
+    def slope():
+        out = torch.autograd.functional.jacobian(lambda z: model.maps(z, None)[0, 0, 0, 3, 0], image)
+        return out[0, 0, 2, 8].item()
+
+    assert slope() != 0
+    nn.init.zeros_(model.stack.blocks[0].centre.weight)
+    assert slope() == 0
+
+
+def test_masks_by_hand():
+    two = groups(4, 2)
+    assert two.tolist() == [0, 0, 1, 1]
+    assert centre_mask("A", groups(2, 2), two).int().tolist() == [[0, 0], [0, 0], [1, 0], [1, 0]]
+    assert centre_mask("B", groups(2, 2), two).int().tolist() == [[1, 0], [1, 0], [1, 1], [1, 1]]
+    layer = MaskedConv2d("A", groups(1, 1), groups(1, 1), (2, 3))
+    assert layer.mask[0, 0].int().tolist() == [[1, 1, 1], [1, 0, 0]]
+    with pytest.raises(ValueError, match="A or B"):
+        centre_mask("C", two, two)
+    with pytest.raises(ValueError, match="odd width"):
+        MaskedConv2d("A", two, two, (1, 4))
+
+
+def test_what_is_masked_never_counts_and_never_moves():
+    model = PixelRNN((3, 4, 4), 4, "pixelcnn", layers=1, hidden=3)
+    x = torch.randint(4, (2, 3, 4, 4))
+    before = model.log_prob(x)
+    before.sum().backward()
+    for layer in model.modules():
+        if isinstance(layer, MaskedConv2d):
+            assert (layer.weight.grad[layer.mask == 0] == 0).all()
+            layer.weight.data[layer.mask == 0] = 7.0
+    assert torch.equal(model.log_prob(x), before)
+
+
+# --- the sweeps ---
+
+
+def test_skewing_puts_diagonals_into_columns():
+    x = torch.arange(1.0, 7).view(2, 3)
+    assert skew(x).tolist() == [[1, 2, 3, 0], [0, 4, 5, 6]]
+    assert skew(x.T.contiguous()).tolist() == [[1, 4, 0, 0], [0, 2, 5, 0], [0, 0, 3, 6]]
+    y = torch.randn(2, 3, 4, 5)
+    assert torch.equal(unskew(skew(y), 5), y)
+    assert diagonals(2, 3) == [(0, 1), (0, 2), (0, 2), (1, 2)]
+
+
+def site_by_site(gates, weight, offsets, lines):
+    nothing, before, out = gates.new_zeros(gates.shape[2], weight.shape[1]), {}, []
+    for t, (a, b) in enumerate(lines):
+        now = {}
+        for s in range(a, b):
+            arriving = sum(before.get(s + o, (nothing,))[0] @ k for o, k in zip(offsets, weight, strict=True))
+            now[s] = cell(gates[t, s] + arriving, before[s][1] if s in before else nothing)
+        out.append(torch.stack([now[s][0] if s in now else nothing for s in range(gates.shape[1])]))
+        before = now
+    return torch.stack(out)
+
+
+SWEEPS = [((-1, 0, 1), [(0, 4)] * 3, 4), ((-1, 0), diagonals(3, 4), 3), ((-1, 0), diagonals(4, 1), 4)]
+
+
+@pytest.mark.parametrize(("offsets", "lines", "sites"), SWEEPS)
+def test_a_sweep_equals_a_loop_over_sites_and_its_gradient_autograds(offsets, lines, sites):
+    gates = torch.randn(len(lines), sites, 2, 8, requires_grad=True)
+    weight = torch.randn(len(offsets), 2, 8, requires_grad=True)
+    torch.testing.assert_close(scan(gates, weight, offsets, lines), site_by_site(gates, weight, offsets, lines))
+    assert torch.autograd.gradcheck(lambda g, w: scan(g, w, offsets, lines), (gates, weight))
+
+
+def test_the_cell_is_torchs():
+    theirs = nn.LSTMCell(3, 2)
+    x, h, c = torch.randn(5, 3), torch.randn(5, 2), torch.randn(5, 2)
+    gates = x @ theirs.weight_ih.T + theirs.bias_ih + h @ theirs.weight_hh.T + theirs.bias_hh
+    i, f, g, o = gates.chunk(4, dim=1)
+    torch.testing.assert_close(cell(torch.cat([i, f, o, g], 1), c), theirs(x, (h, c)))
+
+
+# --- drawing ---
+
+
+@pytest.mark.parametrize("order", [("right", "down"), ("up", "left")])
+@pytest.mark.parametrize("shape", [(1, 4, 6), (2, 5, 3), (3, 1, 4)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_cached_way_draws_the_same_images(kind, shape, order):
+    model = loud(PixelRNN(shape, 3, kind, layers=2, hidden=4, classes=2, order=order))
+    y = torch.tensor([0, 1, 1, 0, 1, 0])
+    given, known = torch.randint(3, (6, *shape)), torch.rand(6, *shape) < 0.3
+    for pixels in (known, torch.zeros_like(known)):
+        torch.manual_seed(1)
+        quick = model.complete(given, pixels, y)
+        torch.manual_seed(1)
+        assert torch.equal(quick, model.complete(given, pixels, y, cached=False))
+        assert torch.equal(quick[pixels], given[pixels])
+        assert quick.dtype == torch.long and len(set(quick.flatten().tolist())) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_as_frequent_as_they_are_probable(kind):
+    model = loud(PixelRNN((1, 2, 2), 2, kind, layers=1, hidden=4))
+    n, every = 20_000, states((1, 2, 2), 2)
+    p = model.log_prob(every).exp().detach()
+    code = (model.sample(n).flatten(1) * torch.tensor([8, 4, 2, 1])).sum(1)
+    found = torch.bincount(code, minlength=16) / n
+    assert ((found - p).abs() < 5 * (p * (1 - p) / n).sqrt()).all()
+
+
+def test_a_completion_follows_the_conditional():
+    model = loud(PixelRNN((1, 2, 2), 2, "diagonal-bilstm", layers=1, hidden=4))
+    n, known = 20_000, torch.tensor([[True, True], [False, False]])
+    given = torch.tensor([1, 0, 0, 0]).view(1, 1, 2, 2)
+    every = states((1, 2, 2), 2)
+    log_p = model.log_prob(every).detach()
+    mine = (every[:, 0, 0] == torch.tensor([1, 0])).all(1)
+    p = log_p[mine].softmax(0)
+    done = model.complete(given.expand(n, 1, 2, 2), known)
+    assert (done[:, 0, 0] == torch.tensor([1, 0])).all()
+    found = torch.bincount(done[:, 0, 1, 0] * 2 + done[:, 0, 1, 1], minlength=4) / n
+    assert ((found - p).abs() < 5 * (p * (1 - p) / n).sqrt()).all()
+
+
+ORDERS = [o for a, b in itertools.product(("right", "left"), ("up", "down")) for o in ((a, b), (b, a))]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_order_is_the_raster_of_a_turned_image(order):
+    x = torch.randint(2, (3, 1, 2, 3))
+    here = loud(PixelRNN((1, 2, 3), 2, "row-lstm", layers=1, hidden=3, order=order))
+    turned = here.arranged(x)
+    raster = PixelRNN(turned.shape[1:], 2, "row-lstm", layers=1, hidden=3)
+    raster.load_state_dict(here.state_dict())
+    torch.testing.assert_close(here.log_prob(x), raster.log_prob(turned))
+    assert torch.equal(here.restored(turned), x)
+    # the first pixel to be drawn depends on none
+    i, j = (0 if "down" in order else 1), (0 if "right" in order else 2)
+    with torch.no_grad():
+        logits = here.logits(states((1, 2, 3), 2))
+    assert logits[:, 0, i, j].std(0).max() == 0
+    assert logits[:, 0, 1 - i, 2 - j].std(0).min() > 0
+
+
+def test_logits_are_those_of_the_mass():
+    model = loud(PixelRNN((2, 3, 4), 5, "gated-pixelcnn", layers=1, hidden=4, order=("down", "left")))
+    x = torch.randint(5, (3, 2, 3, 4))
+    mass = model.logits(x).log_softmax(-1).gather(-1, x[..., None]).sum((1, 2, 3, 4))
+    torch.testing.assert_close(model.log_prob(x), mass)
+
+
+def test_bad_input_is_named():
+    model = PixelRNN((1, 3, 3), 2, "pixelcnn", layers=1, hidden=2)
+    with pytest.raises(ValueError, match=r"whole numbers 0 \.\. 1"):
+        model.check(torch.full((2, 1, 3, 3), 0.5))
+    with pytest.raises(ValueError, match=r"whole numbers 0 \.\. 1"):
+        model.check(torch.full((2, 1, 3, 3), 2))
+    conditional = PixelRNN((1, 3, 3), classes=3, layers=1)
+    with pytest.raises(ValueError, match="given a label"):
+        conditional.sample(2)
+    with pytest.raises(ValueError, match="0 to 2, not 1 to 3"):
+        conditional.check(torch.zeros(2, 1, 3, 3), torch.tensor([1, 3]))
+    with pytest.raises(ValueError, match="unknown kind"):
+        PixelRNN((1, 3, 3), kind="lstm")
+    with pytest.raises(ValueError, match="right angles"):
+        PixelRNN((1, 3, 3), order=("right", "left"))
+    with pytest.raises(ValueError, match="as channels"):
+        PixelRNN((3, 3, 3), hidden=2)
+    with pytest.raises(ValueError, match="images"):
+        PixelRNN((3,))
