@@ -10,7 +10,7 @@ from torch import nn
 from lecturekit.exact import PixelRNN
 from lecturekit.exact.masked import MaskedConv2d, centre_mask, groups
 from lecturekit.exact.pixelrnn import KINDS
-from lecturekit.exact.scan import cell, diagonals, scan, skew, unskew
+from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, cell, scan
 
 SHAPES = [((1, 2, 3), 2), ((1, 3, 2), 3), ((2, 2, 2), 2), ((2, 1, 2), 3), ((3, 1, 2), 2), ((3, 2, 1), 3)]
 
@@ -161,36 +161,34 @@ def test_what_is_masked_never_counts_and_never_moves():
 # --- the sweeps ---
 
 
-def test_skewing_puts_diagonals_into_columns():
-    x = torch.arange(1.0, 7).view(2, 3)
-    assert skew(x).tolist() == [[1, 2, 3, 0], [0, 4, 5, 6]]
-    assert skew(x.T.contiguous()).tolist() == [[1, 4, 0, 0], [0, 2, 5, 0], [0, 0, 3, 6]]
-    y = torch.randn(2, 3, 4, 5)
-    assert torch.equal(unskew(skew(y), 5), y)
-    assert diagonals(2, 3) == [(0, 1), (0, 2), (0, 2), (1, 2)]
+def pixel_by_pixel(gates, weight, sweep):
+    """The same recurrence, in an order in which neighbours come first: row after row, each from where the sweep starts."""
+    batch, _, height, width = gates.shape
+    nothing, h, c = gates.new_zeros(batch, weight.shape[1]), {}, {}
+    for i in range(height):
+        for j in reversed(range(width)) if sweep is FROM_RIGHT else range(width):
+            around = [(i + a, j + b) for a, b in sweep.neighbours]
+            arriving = sum(h.get(p, nothing) @ k for p, k in zip(around, weight, strict=True))
+            h[i, j], c[i, j] = cell(gates[:, :, i, j] + arriving, c.get(around[sweep.memory], nothing))
+    return torch.stack([torch.stack([h[i, j] for j in range(width)], -1) for i in range(height)], -2)
 
 
-def site_by_site(gates, weight, offsets, lines):
-    nothing, before, out = gates.new_zeros(gates.shape[2], weight.shape[1]), {}, []
-    for t, (a, b) in enumerate(lines):
-        now = {}
-        for s in range(a, b):
-            arriving = sum(before.get(s + o, (nothing,))[0] @ k for o, k in zip(offsets, weight, strict=True))
-            now[s] = cell(gates[t, s] + arriving, before[s][1] if s in before else nothing)
-        out.append(torch.stack([now[s][0] if s in now else nothing for s in range(gates.shape[1])]))
-        before = now
-    return torch.stack(out)
+@pytest.mark.parametrize("size", [(3, 4), (4, 3), (1, 3), (3, 1)])
+@pytest.mark.parametrize("sweep", [ROWS, FROM_LEFT, FROM_RIGHT])
+def test_a_sweep_equals_a_loop_over_pixels_and_its_gradient_autograds(sweep, size):
+    gates = torch.randn(2, 8, *size, requires_grad=True)
+    weight = torch.randn(len(sweep.neighbours), 2, 8, requires_grad=True)
+    ours, loop = scan(gates, weight, sweep), pixel_by_pixel(gates, weight, sweep)
+    torch.testing.assert_close(ours, loop)
+    direction = torch.randn_like(loop)
+    wanted = torch.autograd.grad(loop, (gates, weight), direction)
+    torch.testing.assert_close(torch.autograd.grad(ours, (gates, weight), direction), wanted)
 
 
-SWEEPS = [((-1, 0, 1), [(0, 4)] * 3, 4), ((-1, 0), diagonals(3, 4), 3), ((-1, 0), diagonals(4, 1), 4)]
-
-
-@pytest.mark.parametrize(("offsets", "lines", "sites"), SWEEPS)
-def test_a_sweep_equals_a_loop_over_sites_and_its_gradient_autograds(offsets, lines, sites):
-    gates = torch.randn(len(lines), sites, 2, 8, requires_grad=True)
-    weight = torch.randn(len(offsets), 2, 8, requires_grad=True)
-    torch.testing.assert_close(scan(gates, weight, offsets, lines), site_by_site(gates, weight, offsets, lines))
-    assert torch.autograd.gradcheck(lambda g, w: scan(g, w, offsets, lines), (gates, weight))
+def test_the_lines_are_diagonals():
+    assert list(FROM_LEFT.lines(2, 3)) == [(0, 0, 1), (0, 1, 2), (0, 2, 2), (1, 2, 1)]
+    assert list(FROM_RIGHT.lines(2, 3)) == [(0, 2, 1), (0, 1, 2), (0, 0, 2), (1, 0, 1)]
+    assert list(ROWS.lines(2, 3)) == [(0, 0, 3), (1, 0, 3)]
 
 
 def test_the_cell_is_torchs():

@@ -42,6 +42,11 @@ def centre_mask(kind: str, inward: Tensor, outward: Tensor) -> Tensor:
     return outward[:, None] > inward if kind == "A" else outward[:, None] >= inward
 
 
+def shifted(x: Tensor, label: Tensor | None) -> Tensor:
+    """Features plus what the label adds to them, the same everywhere."""
+    return x if label is None else x + label.reshape(*label.shape, *[1] * (x.ndim - 2))
+
+
 class MaskedConv2d(nn.Module):
     """A convolution with a kernel (rows, columns) whose last row is the present one; what it must not see is cut or masked.
 

@@ -2,19 +2,18 @@
 
 [1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759
 [2] van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu (2016). Conditional Image Generation with PixelCNN
-    Decoders. arXiv:1606.05328
+    Decoders. arXiv:1606.05328 (gated_pixelcnn.py)
 
     symbol in [1]                       here
     p(x) = prod_i p(x_i | x_<i)         log_prob(x); eq. 1 and, channel by channel, eq. 2
     p(x_i | x_<i)                       logits(x)[:, c, i, j], a softmax over the levels
     h                                   hidden; the maps between the blocks have 2 h features
     mask A, mask B                      MaskedConv2d, in masked.py
-    K_is, K_ss; eq. 3                   input_to_state, weight; scan.py
+    K_is, K_ss; eq. 3                   LSTM: input_to_state, weight; scan.py
     residual blocks, figure 5           Residual, RowLSTM, DiagonalBiLSTM
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -22,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lecturekit import nets
-from lecturekit.exact.masked import MaskedConv2d, Memory, groups
-from lecturekit.exact.scan import cell, diagonals, scan, skew, unskew
+from lecturekit.exact.gated_pixelcnn import GatedStack
+from lecturekit.exact.masked import MaskedConv2d, Memory, groups, shifted
+from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, Sweep, cell, scan
 from lecturekit.model import Batch, GenerativeModel, Terms
 
 
@@ -52,61 +52,48 @@ class Residual(nn.Module):
         """Called before the first pixel of row i is drawn: nothing to do."""
 
 
-class RowLSTM(nn.Module):
-    """A block whose states run down the image, a row at a time: a site sees the three above it [1, section 3.1]."""
+class LSTM(nn.Module):
+    """A convolutional LSTM [1, eq. 3]: gates from a masked convolution, and from the states that a sweep has left behind."""
 
-    offsets = (-1, 0, 1)
+    def __init__(self, inward: Tensor, narrow: Tensor, size: tuple[int, int], sweep: Sweep):
+        super().__init__()
+        self.input_to_state, self.sweep = MaskedConv2d("B", inward, narrow.repeat(4), size), sweep
+        hidden, neighbours = len(narrow), len(sweep.neighbours)
+        self.weight = nn.Parameter(torch.empty(neighbours, hidden, 4 * hidden).uniform_(-1, 1) / hidden**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return scan(nets.full_precision(self.input_to_state(x)), self.weight, self.sweep)
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        h, c = (memory.map((self, name), self.weight.shape[1], x, 1, 1) for name in "hc")
+        around = [(i + 1 + a, j + 1 + b) for a, b in self.sweep.neighbours]  # the maps have a border of one
+        seen = torch.cat([h[:, a, b] for a, b in around], dim=1)
+        gates = self.input_to_state.pixel(x, i, j, memory) + seen @ self.weight.flatten(0, 1)
+        a, b = around[self.sweep.memory]
+        h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, a, b])
+        return h[:, i + 1, j + 1]
+
+
+class RowLSTM(nn.Module):
+    """A block whose states run down the image, a row at a time: a pixel sees the three above it [1, section 3.1]."""
 
     def __init__(self, hidden: int, channels: int):
         super().__init__()
         wide, narrow = groups(2 * hidden, channels), groups(hidden, channels)
-        self.input_to_state = MaskedConv2d("B", wide, narrow.repeat(4), (1, 3))
-        self.weight = nn.Parameter(torch.empty(3, hidden, 4 * hidden).uniform_(-1, 1) / hidden**0.5)
-        self.up = MaskedConv2d("B", narrow, wide)
+        self.down, self.up = LSTM(wide, narrow, (1, 3), ROWS), MaskedConv2d("B", narrow, wide)
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        gates = nets.full_precision(self.input_to_state(x)).permute(2, 3, 0, 1)  # (H, W, B, 4h)
-        h = scan(gates, self.weight, self.offsets, [(0, x.shape[3])] * x.shape[2])
-        return x + self.up(h.permute(2, 3, 0, 1))
+        return x + self.up(self.down(x))
 
     def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
-        size = self.weight.shape[1]
-        h, c = (memory.map((self, name), size, x, 1, 1) for name in "hc")
-        gates = self.input_to_state.pixel(x, i, j, memory) + h[:, i, j : j + 3].flatten(1) @ self.weight.flatten(0, 1)
-        h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, i, j + 1])
-        return x + self.up.pixel(h[:, i + 1, j + 1], i, j, memory)
+        return x + self.up.pixel(self.down.pixel(x, i, j, memory), i, j, memory)
 
     def row(self, i: int, memory: Memory, image: Tensor) -> None:
         """Called before the first pixel of row i is drawn: nothing to do."""
 
 
-class DiagonalLSTM(nn.Module):
-    """States that run from the top left, a diagonal at a time: a site sees its left and its upper neighbour."""
-
-    offsets = (-1, 0)  # in the skewed map: one step ago, the site above, and the site itself, which was at the left
-
-    def __init__(self, inward: Tensor, narrow: Tensor):
-        super().__init__()
-        self.input_to_state = MaskedConv2d("B", inward, narrow.repeat(4))
-        self.weight = nn.Parameter(torch.empty(2, len(narrow), 4 * len(narrow)).uniform_(-1, 1) / len(narrow) ** 0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        gates = skew(nets.full_precision(self.input_to_state(x))).permute(3, 2, 0, 1)  # (H + W - 1, H, B, 4h)
-        h = scan(gates, self.weight, self.offsets, diagonals(height, width))
-        return unskew(h.permute(2, 3, 1, 0), width)
-
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
-        size = self.weight.shape[1]
-        h, c = (memory.map((self, name), size, x, 1, 1) for name in "hc")
-        past = torch.cat([h[:, i, j + 1], h[:, i + 1, j]], dim=1)  # the upper neighbour, the left one
-        gates = self.input_to_state.pixel(x, i, j, memory) + past @ self.weight.flatten(0, 1)
-        h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, i + 1, j])
-        return h[:, i + 1, j + 1]
-
-
 class DiagonalBiLSTM(nn.Module):
-    """A block of two sweeps, from the top left and from the top right [1, section 3.2].
+    """A block of two sweeps along diagonals, from the top left and from the top right [1, section 3.2].
 
     The second sees its own row to the right, which is yet to come: its map is moved down by one row before it is added.
 
@@ -117,31 +104,30 @@ class DiagonalBiLSTM(nn.Module):
     def __init__(self, hidden: int, channels: int, first: bool):
         super().__init__()
         wide, narrow = groups(2 * hidden, channels), groups(hidden, channels)
-        self.left, self.right = DiagonalLSTM(wide, narrow), DiagonalLSTM(wide, narrow)
+        self.left, self.right = (LSTM(wide, narrow, (1, 1), sweep) for sweep in (FROM_LEFT, FROM_RIGHT))
         self.centre = nn.Conv2d(channels, 2 * hidden, 1, bias=False) if first else None
         self.up = MaskedConv2d("B", narrow, wide)
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        behind = x if self.centre is None else x + self.centre(image)
-        right = self.right(behind.flip(3)).flip(3)
+        right = self.right(x if self.centre is None else x + self.centre(image))
         right = F.pad(right[:, :, :-1], (0, 0, 1, 0))  # down by one row
         return x + self.up(self.left(x) + right)
 
     def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
         memory.map((self, "x"), x.shape[1], x)[:, i, j] = x
         h = self.left.pixel(x, i, j, memory)
-        if i > 0:  # the right sweep of the row above, in its mirrored order, with the memory's margin of one
-            h = h + memory[self.right, "h"][:, i, memory.width - j]
+        if i > 0:  # the right sweep's state of the row above, in a map with a border of one
+            h = h + memory[self.right, "h"][:, i, j + 1]
         return x + self.up.pixel(h, i, j, memory)
 
     def row(self, i: int, memory: Memory, image: Tensor) -> None:
         """Called before the first pixel of row i is drawn: the sweep from the right runs over row i - 1."""
         if i > 0:
-            behind = memory[self, "x"][:, i - 1]
+            x = memory[self, "x"][:, i - 1]
             if self.centre is not None:
-                behind = behind + F.linear(image[:, :, i - 1].mT, self.centre.weight.flatten(1))
-            for j in range(memory.width):
-                self.right.pixel(behind[:, memory.width - 1 - j], i - 1, j, memory)
+                x = x + F.linear(image[:, :, i - 1].mT, self.centre.weight.flatten(1))
+            for j in reversed(range(memory.width)):
+                self.right.pixel(x[:, j], i - 1, j, memory)
 
 
 class Stack(nn.Module):
@@ -175,85 +161,6 @@ class Stack(nn.Module):
         x = shifted(self.first.look(i, j, memory), label)
         for block in self.blocks:
             x = block.pixel(x, i, j, memory)
-        return x
-
-
-class GatedLayer(nn.Module):
-    """A layer of the gated PixelCNN [2, figure 2]: a vertical map that sees all rows above, and a horizontal one that reads it.
-
-    Together they have no blind spot. Except in the first layer, what comes out is added to the horizontal input.
-    """
-
-    def __init__(self, width: int, channels: int, first: bool):
-        super().__init__()
-        wide, self.first = groups(width, channels), first
-        inward, rows, columns = (groups(channels, channels), 3, 7) if first else (wide, 2, 3)
-        twice = wide.repeat(2)
-        self.vertical = MaskedConv2d("above" if first else None, inward, twice, (rows, columns))
-        self.horizontal = MaskedConv2d("A" if first else "B", inward, twice, (1, columns))
-        self.across = MaskedConv2d(None, twice, twice)
-        self.out = MaskedConv2d("B", wide, wide)
-
-    def forward(self, above: Tensor, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        seen = self.vertical(above)
-        out = self.out(gated(shifted(self.horizontal(x) + self.across(seen), label)))
-        return gated(shifted(seen, label)), out if self.first else x + out
-
-    def row(self, above: Tensor | None, i: int, memory: Memory, label: Tensor | None) -> Tensor:
-        """The vertical map of a whole row, (n, width, 1, W), which looks only at rows above."""
-        if above is not None:
-            self.vertical.remember(above[:, :, 0].mT, i, slice(None), memory)
-        seen = self.vertical.row(i, memory)
-        memory[self] = self.across(seen)[:, :, 0]
-        return gated(shifted(seen, label))
-
-    def pixel(self, x: Tensor | None, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
-        look = self.horizontal.look if self.first else partial(self.horizontal.pixel, x)
-        out = self.out.pixel(gated(shifted(look(i, j, memory) + memory[self][:, :, j], label)), i, j, memory)
-        return out if self.first else x + out
-
-
-def gated(x: Tensor) -> Tensor:
-    """tanh of one half of the features times the sigmoid of the other [2, eq. 2]."""
-    a, b = x.chunk(2, dim=1)
-    return a.tanh() * b.sigmoid()
-
-
-def shifted(x: Tensor, label: Tensor | None) -> Tensor:
-    """Features plus what the label adds to them, the same everywhere [2, eq. 4]."""
-    return x if label is None else x + label.reshape(*label.shape, *[1] * (x.ndim - 2))
-
-
-class GatedStack(nn.Module):
-    """Gated layers; a label shifts the gates of every one of them."""
-
-    def __init__(self, layers: int, hidden: int, channels: int):
-        super().__init__()
-        self.layers = nn.ModuleList(GatedLayer(2 * hidden, channels, i == 0) for i in range(layers + 1))
-        self.label_width = 4 * hidden * len(self.layers)
-
-    def shifts(self, label: Tensor | None) -> Sequence[Tensor | None]:
-        return [None] * len(self.layers) if label is None else label.chunk(len(self.layers), dim=1)
-
-    def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
-        above = x = image
-        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
-            above, x = layer(above, x, shift)
-        return x
-
-    def remember(self, value: Tensor, i: int, j: int, memory: Memory) -> None:
-        self.layers[0].vertical.remember(value, i, j, memory)
-        self.layers[0].horizontal.remember(value, i, j, memory)
-
-    def row(self, i: int, memory: Memory, image: Tensor, label: Tensor | None) -> None:
-        above = None  # the first layer looks at the pixels, which it remembers
-        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
-            above = layer.row(above, i, memory, shift)
-
-    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
-        x = None
-        for layer, shift in zip(self.layers, self.shifts(label), strict=True):
-            x = layer.pixel(x, i, j, memory, shift)
         return x
 
 

@@ -1,21 +1,51 @@
-"""Convolutional LSTMs that sweep over a map: row by row, or diagonal by diagonal.
+"""Convolutional LSTMs that sweep over an image: row by row, or diagonal by diagonal.
 
 [1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759
 
-Both sweeps of [1] are one recurrence. At step t all sites s of a line (a row, or a diagonal) are updated at once; a site sees
-its own memory and, one step ago, the states at s + offset for a few offsets. [1, eq. 3], with g for the content gate:
+The sweeps of [1] are one recurrence. All pixels of a line (a row, or a diagonal) are updated at once, from what was computed
+for the lines before: each sees the states of a few neighbours, and the memory of one of them [1, eq. 3].
 
-    o, f, i = sigmoid(input_to_state + K_ss * h_{t-1}),  g = tanh(the same),  c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
+    o, f, i = sigmoid(input_to_state + sum over neighbours of h K),  g = tanh(the same),  c = f c' + i g,  h = o tanh(c)
 
-The gradient is written out by hand: that keeps every buffer in place, runs the products on contiguous slices, and leaves
-the weights' gradient to one large product at the end. Autograd is its oracle in the tests.
+[1] skews the map, so that its diagonals become columns. Here the map stays where it is: its pixels, with a border of zeros,
+stand one after another in memory, where a line is every so-many-th of them and a neighbour is a fixed distance away. The
+gradient is written out by hand: buffers are used in place, and the weights' gradient is one large product at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.autograd.function import once_differentiable
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An order of updates.
+
+    neighbours: (rows, columns) away, whose states a pixel sees. memory: which of them hands its memory on.
+    along: from one pixel of a line to the next.
+    """
+
+    neighbours: tuple[tuple[int, int], ...]
+    memory: int
+    along: tuple[int, int]
+
+    def lines(self, height: int, width: int) -> Iterator[tuple[int, int, int]]:
+        """(row, column) of each line's first pixel, and how many pixels it has."""
+        if self.along == (0, 1):
+            yield from ((i, 0, width) for i in range(height))
+            return
+        for t in range(height + width - 1):
+            top = max(0, t - width + 1)
+            column = t - top  # in the mirror image for sweeps that start at the right
+            yield top, column if self.along == (1, -1) else width - 1 - column, min(height, t + 1) - top
+
+
+ROWS = Sweep(((-1, -1), (-1, 0), (-1, 1)), memory=1, along=(0, 1))
+FROM_LEFT = Sweep(((-1, 0), (0, -1)), memory=1, along=(1, -1))  # diagonals, from the top left
+FROM_RIGHT = Sweep(((-1, 0), (0, 1)), memory=1, along=(1, 1))  # from the top right
 
 
 def cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,83 +55,87 @@ def cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     return o * c.tanh(), c
 
 
-def scan(gates: Tensor, weight: Tensor, offsets: Sequence[int], lines: Sequence[tuple[int, int]]) -> Tensor:
-    """The states h (T, S, B, h) of a convolutional LSTM from its input-to-state map.
+def scan(gates: Tensor, weight: Tensor, sweep: Sweep) -> Tensor:
+    """The states h (B, h, H, W) of a convolutional LSTM, from its input-to-state map.
 
-    gates: (T, S, B, 4 h), bias included, in the order i, f, o, g.
-    weight: (len(offsets), h, 4 h), the state-to-state kernel, one matrix per offset.
-    lines: for each step the sites [from, to) that there are; elsewhere the states are 0 and `gates` is not looked at.
+    gates: (B, 4 h, H, W), bias included, in the order i, f, o, g.
+    weight: (neighbours, h, 4 h), the state-to-state kernel, a matrix for each neighbour.
     """
-    return _Scan.apply(gates, weight, tuple(offsets), tuple(lines))
+    return _Scan.apply(gates, weight, sweep)
+
+
+class Grid:
+    """Buffers (pixels, B, features) over an image with a border of zeros above and at both sides, and its lines."""
+
+    def __init__(self, sweep: Sweep, shape: torch.Size):
+        self.batch, wide, self.height, self.width = shape
+        self.row = self.width + 2
+        self.size = wide // 4
+        self.offsets = [i * self.row + j for i, j in sweep.neighbours]
+        self.before = self.offsets[sweep.memory]
+        stride = sweep.along[0] * self.row + sweep.along[1]
+        self.lines = [
+            (slice(first := (i + 1) * self.row + j + 1, first + (n - 1) * stride + 1, stride), n)
+            for i, j, n in sweep.lines(self.height, self.width)
+        ]
+
+    def zeros(self, like: Tensor, features: int) -> Tensor:
+        return like.new_zeros((self.height + 1) * self.row, self.batch, features)
+
+    def inside(self, buffer: Tensor) -> Tensor:
+        """The image in a buffer, seen as (B, features, H, W)."""
+        return buffer.unflatten(0, (self.height + 1, self.row))[1:, 1:-1].permute(2, 3, 0, 1)
+
+    def filled(self, image: Tensor) -> Tensor:
+        buffer = self.zeros(image, image.shape[1])
+        self.inside(buffer).copy_(image)
+        return buffer
+
+
+def moved(line: slice, offset: int) -> slice:
+    return slice(line.start + offset, line.stop + offset, line.step)
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, gates, weight, offsets, lines):
-        steps, sites, batch, wide = gates.shape
-        size, pad = wide // 4, max(abs(o) for o in offsets)
-        gates = gates.clone(memory_format=torch.contiguous_format)  # becomes the activated gates
-        c = gates.new_zeros(steps + 1, sites, batch, size)  # c[t + 1] belongs to step t: c[0] is the empty past
-        h = gates.new_zeros(steps + 1, sites + 2 * pad, batch, size)
-        for t, (a, b) in enumerate(lines):
-            line = gates[t, a:b].view(-1, wide)
-            if t > 0:
-                for offset, k in zip(offsets, weight, strict=True):
-                    line.addmm_(h[t, a + pad + offset : b + pad + offset].view(-1, size), k)
-            i, f, o = line[:, : 3 * size].sigmoid_().chunk(3, dim=1)
-            g = line[:, 3 * size :].tanh_()
-            new = c[t + 1, a:b].view(-1, size)
-            torch.mul(f, c[t, a:b].view(-1, size), out=new).addcmul_(i, g)
-            torch.mul(o, new.tanh(), out=h[t + 1, a + pad : b + pad].view(-1, size))
-        ctx.save_for_backward(gates, weight, c, h)
-        ctx.offsets, ctx.lines = offsets, lines
-        return h[1:, pad : pad + sites].contiguous()
+    def forward(ctx, gates, weight, sweep):
+        grid = Grid(sweep, gates.shape)
+        size, arriving = grid.size, grid.filled(gates)
+        h, c, active = grid.zeros(gates, size), grid.zeros(gates, size), []
+        for line, _ in grid.lines:
+            seen = torch.cat([h[moved(line, offset)] for offset in grid.offsets], dim=2).flatten(0, 1)
+            a = torch.addmm(arriving[line].flatten(0, 1), seen, weight.flatten(0, 1))
+            a[:, : 3 * size].sigmoid_()
+            a[:, 3 * size :].tanh_()
+            i, f, o, g = a.unflatten(0, (-1, grid.batch)).chunk(4, dim=2)
+            new = torch.mul(f, c[moved(line, grid.before)]).addcmul_(i, g)
+            c[line] = new
+            torch.mul(o, new.tanh_(), out=h[line])
+            active.append(a)
+        ctx.save_for_backward(weight, c, h, *active)
+        ctx.grid = grid
+        return grid.inside(h)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad):
-        gates, weight, c, h = ctx.saved_tensors
-        steps, sites, _, wide = gates.shape
-        size, pad = wide // 4, (h.shape[1] - sites) // 2
-        d_gates = torch.zeros_like(gates)
-        d_c = torch.zeros_like(c[0])
-        d_h = F.pad(grad, (0, 0, 0, 0, pad, pad))  # a copy, to which what flows back in time is added
-        transposed = weight.mT.contiguous()
-        for t in reversed(range(steps)):
-            a, b = ctx.lines[t]
-            i, f, o, g = gates[t, a:b].view(-1, wide).chunk(4, dim=1)
-            d = d_gates[t, a:b].view(-1, wide)
-            through = d_h[t, a + pad : b + pad].view(-1, size)
-            tanh_c = c[t + 1, a:b].view(-1, size).tanh()
-            memory = d_c[a:b].view(-1, size)
-            memory.addcmul_(through * o, 1 - tanh_c.square())
-            before = c[t, a:b].view(-1, size)
-            for slot, (gate, with_respect_to) in enumerate(
-                ((i, memory * g), (f, memory * before), (o, through * tanh_c))
-            ):
-                torch.mul(with_respect_to, gate * (1 - gate), out=d[:, slot * size : (slot + 1) * size])
-            torch.mul(memory * i, 1 - g.square(), out=d[:, 3 * size :])
-            memory.mul_(f)
-            if t > 0:
-                for offset, k in zip(ctx.offsets, transposed, strict=True):
-                    d_h[t - 1, a + pad + offset : b + pad + offset].view(-1, size).addmm_(d, k)
-        later = d_gates[1:].flatten(0, 2)
-        d_weight = torch.stack([h[1:-1, pad + o : pad + o + sites].reshape(-1, size).T @ later for o in ctx.offsets])
-        return d_gates, d_weight, None, None
-
-
-def skew(x: Tensor) -> Tensor:
-    """(..., H, W) -> (..., H, H + W - 1): row r moved r places to the right, so that diagonals become columns."""
-    height, width = x.shape[-2:]
-    flat = F.pad(x, (0, height)).flatten(-2)  # a row longer by one than the result's: each row slips one place further
-    return flat[..., : height * (height + width - 1)].unflatten(-1, (height, height + width - 1))
-
-
-def unskew(x: Tensor, width: int) -> Tensor:
-    """(..., H, H + W - 1) -> (..., H, W): the inverse of `skew`."""
-    height = x.shape[-2]
-    return F.pad(x.flatten(-2), (0, height)).unflatten(-1, (height, height + width))[..., :width]
-
-
-def diagonals(height: int, width: int) -> list[tuple[int, int]]:
-    """For each diagonal the rows [from, to) that it crosses."""
-    return [(max(0, t - width + 1), min(height, t + 1)) for t in range(height + width - 1)]
+        (weight, c, h, *active), grid = ctx.saved_tensors, ctx.grid
+        size, back = grid.size, weight.flatten(0, 1).T.contiguous()
+        # What flows back along the lines is added to these. What reaches the border stays there.
+        d_h, d_c, d_gates = grid.filled(grad), grid.zeros(grad, size), grid.zeros(grad, 4 * size)
+        for (line, n), a in zip(reversed(grid.lines), reversed(active), strict=True):
+            i, f, o, g = a.view(n, grid.batch, -1).chunk(4, dim=2)
+            through, tanh_c, before = d_h[line], c[line].tanh(), c[moved(line, grid.before)]
+            memory = (1 - tanh_c.square()).mul_(o).mul_(through).add_(d_c[line])
+            d = torch.cat([memory * g, memory * before, through * tanh_c, memory * i], dim=2).flatten(0, 1)
+            d[:, : 3 * size].mul_(a[:, : 3 * size] - a[:, : 3 * size].square())
+            d[:, 3 * size :].mul_(1 - a[:, 3 * size :].square())
+            d_gates[line] = d.view(n, grid.batch, -1)
+            d_c[moved(line, grid.before)] += memory.mul_(f)
+            for offset, part in zip(grid.offsets, (d @ back).view(n, grid.batch, -1).split(size, dim=2), strict=True):
+                d_h[moved(line, offset)] += part
+        d_weight = []
+        for offset in grid.offsets:  # pairs (neighbour, pixel) over the whole image: at the border both are 0
+            first, second = (h[:offset], d_gates[-offset:]) if offset < 0 else (h[offset:], d_gates[:-offset])
+            d_weight.append(first.flatten(0, 1).T @ second.flatten(0, 1))
+        return grid.inside(d_gates), torch.stack(d_weight), None
