@@ -1,0 +1,112 @@
+"""PixelRNN on static binarized MNIST: the exact test likelihood beside the paper's.
+
+    python benchmarks/pixelrnn.py --row pixelcnn --data FOLDER --checkpoint build/pixelcnn
+
+Rows: pixelcnn, row-lstm, diagonal-bilstm-1, diagonal-bilstm-7, gated-pixelcnn. FOLDER holds binarized_mnist_packed.npz, whose
+train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the row
+says so. Training is on all 50 000 images, by Adam with a rate that falls to 0 along half a cosine; the weights are those of the
+pass that is best on 1 000 validation images. The command may be stopped at any moment and repeated: it resumes. Training time
+is that of training alone. All 10 000 test images are evaluated; the result is added to benchmarks/results/pixelrnn.json.
+
+[1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759, table 4
+[2] A public PyTorch collection of generative models (EugenHotaj/pytorch-generative), images binarized anew in every pass
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from belief import digits
+from record import add, finished, made, with_cosine
+
+from lecturekit import EarlyStopping, fit
+from lecturekit.evaluate import log_likelihood
+from lecturekit.exact import PixelRNN
+
+# row: kind, blocks, h, passes, batch, learning rate
+ROWS = {
+    "pixelcnn": ("pixelcnn", 7, 16, 15, 50, 3e-3),
+    "row-lstm": ("row-lstm", 3, 16, 9, 50, 3e-3),
+    "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 14, 50, 3e-3),
+    "diagonal-bilstm-7": ("diagonal-bilstm", 7, 16, 100, 128, 3e-3),
+    "gated-pixelcnn": ("gated-pixelcnn", 7, 32, 100, 128, 1e-3),
+}
+
+# test NLL in nats, and where it stands
+PUBLISHED = {
+    "pixelcnn": (81.30, "[1]"),
+    "row-lstm": (80.54, "[1], recalled, not checked"),
+    "diagonal-bilstm-1": (80.75, "[1]"),
+    "diagonal-bilstm-7": (79.20, "[1]"),
+    "gated-pixelcnn": (81.50, "[2]"),
+}
+
+
+class Row(PixelRNN):
+    rate = 1e-3
+
+    def players(self):
+        return with_cosine(self, self.rate, clip=1.0)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--row", required=True, choices=ROWS)
+    arguments.add_argument("--data", type=Path, default=None, help="folder of binarized_mnist_packed.npz")
+    for name, kind in {"layers": int, "hidden": int, "passes": float, "batch": int, "rate": float}.items():
+        arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
+    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    arguments.add_argument("--checkpoint", type=Path, default=None)
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--images", type=int, default=10_000, help="test images to evaluate on")
+    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
+    options = arguments.parse_args()
+
+    kind, *settings = ROWS[options.row]
+    given = (options.layers, options.hidden, options.passes, options.batch, options.rate)
+    layers, hidden, passes, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parts, split = digits(options.data)
+    torch.manual_seed(options.seed)
+    model = Row((1, 28, 28), 2, kind, layers, hidden).to(device)
+    model.rate = rate
+    valid = parts["valid"].to(device)
+    history = finished(
+        fit(
+            model,
+            parts["train"],
+            epochs=passes,
+            batch_size=batch,
+            seed=options.seed,
+            validate=lambda m: {"log_likelihood": log_likelihood(m, valid[:1000], progress=False).mean},
+            early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best pass
+            precision=options.precision,
+            checkpoint=options.checkpoint,
+            resume=options.checkpoint is not None,
+        )
+    )
+    found = log_likelihood(model, (valid if options.trial else parts["test"].to(device))[: options.images])
+    published, source = PUBLISHED[options.row]
+    result = {
+        "row": options.row,
+        "data": split,
+        "nll_nats": round(-found.mean, 2),
+        "standard_error": round(found.standard_error, 2),
+        "images": len(found.values),
+        "published": published,
+        "source": source,
+        "layers": layers,
+        "hidden": hidden,
+        "passes": passes,
+        "batch": batch,
+        "rate": rate,
+        "valid_by_pass": [round(-v, 2) for v in history["valid/log_likelihood"]],
+        "training_minutes": round(history.seconds / 60, 1),
+        "precision": history.precision,
+        "seed": options.seed,
+    }
+    print(result) if options.trial else add("pixelrnn", result | made())
+
+
+if __name__ == "__main__":
+    main()
