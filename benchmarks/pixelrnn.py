@@ -25,9 +25,9 @@ from lecturekit.exact import PixelRNN
 
 # row: kind, blocks, h, passes, batch, learning rate
 ROWS = {
-    "pixelcnn": ("pixelcnn", 7, 16, 15, 50, 3e-3),
-    "row-lstm": ("row-lstm", 3, 16, 9, 50, 3e-3),
-    "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 14, 50, 3e-3),
+    "pixelcnn": ("pixelcnn", 7, 16, 10, 50, 2e-3),
+    "row-lstm": ("row-lstm", 3, 16, 6, 50, 3e-3),
+    "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 10, 50, 3e-3),
     "diagonal-bilstm-7": ("diagonal-bilstm", 7, 16, 100, 128, 3e-3),
     "gated-pixelcnn": ("gated-pixelcnn", 7, 32, 100, 128, 1e-3),
 }
