@@ -4,9 +4,10 @@
 
 Sampling: 64 binary images of several sizes by the PixelCNN (7 blocks, h = 16), and of 14 x 14 by the other kinds, from the same
 random numbers: `complete` as it is, and with cached=False, which computes the maps of the whole image for every pixel. Both give
-the same images, which is checked. Training: one step of the Diagonal BiLSTM (one block, h = 16, 28 x 28, batches of 16, the paper's,
-and of 64), beside the same step with autograd through a loop over single pixels, and beside the matrix products of a step alone. Medians of rounds in
-shuffled order, on random weights. Results go to benchmarks/results/pixel_speed.json.
+the same images, which is checked. Training: one step of the Diagonal BiLSTM (one block, h = 16, 28 x 28, batches of 16, the
+paper's, and of 64), beside the same step with autograd through a loop over single pixels; the same of the block alone, without
+the convolutions that both have in common; and beside the matrix products of a step. Medians of rounds in shuffled order, on
+random weights. Results go to benchmarks/results/pixel_speed.json.
 """
 
 import argparse
@@ -71,6 +72,7 @@ def trained(batch: int, rounds: int) -> dict:
     model = PixelRNN((1, size, size), 2, "diagonal-bilstm", layers=1, hidden=hidden)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     x = torch.randint(2, (batch, 1, size, size))
+    block, features = model.stack.blocks[0], torch.randn(batch, 2 * hidden, size, size)
     diagonals = pixelrnn.scan
 
     def step(scan):
@@ -80,21 +82,33 @@ def trained(batch: int, rounds: int) -> dict:
         optimizer.step()
         pixelrnn.scan = diagonals
 
+    def block_alone(scan):
+        pixelrnn.scan = scan
+        block(features, x.float()).sum().backward()
+        pixelrnn.scan = diagonals
+
     pixels = batch * size * size
     products = [(pixels, 28, 2 * hidden, "weights"), (pixels, hidden, 2 * hidden, "both")]
     products += [(pixels, 2 * hidden, 4 * hidden, "both")] * 4  # two sweeps: input to state, state to state
     products += [(pixels, 2 * hidden, 2 * hidden, "both"), (pixels, 2 * hidden, 2, "both")]
     limits = []
     times = in_rounds(
-        {scan: lambda scan=scan: timed(lambda: step(scan)) for scan in (diagonals, pixel_by_pixel)},
+        {
+            (run, scan): lambda run=run, scan=scan: timed(lambda: run(scan))
+            for run in (step, block_alone)
+            for scan in (diagonals, pixel_by_pixel)
+        },
         rounds,
         after=lambda: limits.append(1 / matrix_rate(products, torch.float32)),
     )
     return {
         "batch": batch,
-        "loop_over_diagonals": round(ratio(times[pixel_by_pixel], times[diagonals]), 1),
-        "share_of_matrix_limit": round(ratio(limits, times[diagonals]), 2),
-        "step_seconds": round(statistics.median(times[diagonals]), 3),
+        "loop_over_diagonals": round(ratio(times[step, pixel_by_pixel], times[step, diagonals]), 1),
+        "the_same_of_the_block_alone": round(
+            ratio(times[block_alone, pixel_by_pixel], times[block_alone, diagonals]), 1
+        ),
+        "share_of_matrix_limit": round(ratio(limits, times[step, diagonals]), 2),
+        "step_seconds": round(statistics.median(times[step, diagonals]), 3),
     }
 
 
