@@ -12,6 +12,7 @@ MODELS = {
     "vae": "lecturekit.variational:VAE",
     "cvae": "lecturekit.variational:CVAE",
     "dlgm": "lecturekit.variational:DLGM",
+    "draw": "lecturekit.variational:DRAW",
     "hierarchical-vae": "lecturekit.variational:HierarchicalVAE",
     "linear-gaussian": "lecturekit.variational:LinearGaussian",
     "gaussian-mixture": "lecturekit.variational:GaussianMixture",

@@ -2,6 +2,7 @@
 
 from lecturekit.variational.cvae import CVAE
 from lecturekit.variational.dlgm import DLGM
+from lecturekit.variational.draw import DRAW
 from lecturekit.variational.gaussian_mixture import GaussianMixture
 from lecturekit.variational.hierarchical_vae import HierarchicalVAE
 from lecturekit.variational.iwae import IWAE
@@ -9,4 +10,14 @@ from lecturekit.variational.linear_gaussian import LinearGaussian
 from lecturekit.variational.semi_supervised import SemiSupervisedVAE
 from lecturekit.variational.vae import VAE
 
-__all__ = ["CVAE", "DLGM", "IWAE", "VAE", "GaussianMixture", "HierarchicalVAE", "LinearGaussian", "SemiSupervisedVAE"]
+__all__ = [
+    "CVAE",
+    "DLGM",
+    "DRAW",
+    "IWAE",
+    "VAE",
+    "GaussianMixture",
+    "HierarchicalVAE",
+    "LinearGaussian",
+    "SemiSupervisedVAE",
+]

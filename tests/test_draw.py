@@ -1,0 +1,154 @@
+"""DRAW: one step without attention is a VAE; filters by hand; KL by Monte Carlo."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import kl_divergence
+
+from lecturekit import Batch, nets
+from lecturekit.variational import DRAW, VAE
+from lecturekit.variational.draw import Window
+
+SHAPE = (2, 5, 7)
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def drawer(**options):
+    model = DRAW(SHAPE, **{"steps": 3, "latent": 2, "hidden": 4} | options)
+    for p in model.parameters():
+        p.data.add_(0.3 * torch.randn_like(p))
+    return model
+
+
+def bits(n):
+    return (torch.rand(n, *SHAPE) < 0.4).double()
+
+
+ATTENTION = [{}, {"read_size": 2, "write_size": 3}, {"read_size": 1}, {"write_size": 1}]
+
+
+def test_one_step_without_attention_is_a_vae():
+    draw = drawer(steps=1)
+
+    class Encoder(nn.Module):
+        def forward(self, x):
+            h = draw.decoder.start(len(x))[0]
+            seen = torch.cat([x.flatten(1), (x - draw.blank.sigmoid()).flatten(1), h], 1)
+            return draw.to_latent(draw.encoder(seen, draw.encoder.start(len(x)))[0])
+
+    class Decoder(nn.Module):
+        def forward(self, z):
+            return draw.blank.flatten() + draw.to_patch(draw.decoder(z, draw.decoder.start(len(z)))[0])
+
+    vae, x = VAE(SHAPE, latent=2, encoder=Encoder(), decoder=Decoder()), bits(6)
+    torch.manual_seed(1)
+    ours = draw.log_weights(x, 3)
+    torch.manual_seed(1)
+    theirs = vae.log_weights(x, 3)
+    # the noise of k paths is drawn in one order by both: (k, B, latent)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("options", ATTENTION)
+def test_the_loss_is_minus_the_elbo_with_the_kl_in_closed_form(options):
+    model, x = drawer(**options), bits(3)
+    many = x.repeat(4000, 1, 1, 1)
+    with torch.no_grad():
+        sampled = model.elbo(many)
+        closed = -model.loss(Batch(many))["loss"]
+        kl = model.kl_by_step(many)
+    error = sampled.std() / len(sampled) ** 0.5
+    assert abs(sampled.mean() - closed) < 6 * error  # each has its own noise; the closed form has less
+    assert kl.shape == (len(many), 3) and (kl >= 0).all()
+
+
+def test_the_sum_of_the_steps_kl_is_the_losss():
+    model, x = drawer(read_size=2, write_size=3), bits(5)
+    torch.manual_seed(2)
+    kl = model.loss(Batch(x))["kl"]
+    torch.manual_seed(2)
+    steps = model.kl_by_step(x)
+    torch.testing.assert_close(kl, steps.sum(1).mean())
+    torch.manual_seed(2)
+    q = next(model.drawn(x))[0]
+    torch.testing.assert_close(steps[:, 0], kl_divergence(q, nets.gaussian(torch.zeros(2), torch.zeros(2))))
+
+
+@pytest.mark.parametrize("options", ATTENTION)
+def test_what_is_drawn_with_a_picture_in_sight_is_what_the_prior_path_draws(options):
+    """The canvas depends on z alone: the same z, by `drawn` and by `decode`, give the same picture."""
+    model, x = drawer(**options), bits(4)
+    steps = list(model.drawn(x))
+    z = torch.stack([z for _, z, _, _ in steps], 1)
+    torch.testing.assert_close(model.decode(z).base_dist.logits, steps[-1][2])
+    for (canvas, _), (_, _, seen, _) in zip(model.strokes(z), steps, strict=True):
+        torch.testing.assert_close(canvas, seen)
+
+
+def test_filters_by_hand():
+    parameters = torch.tensor([[0.2, -0.4, math.log(0.49), math.log(0.5), math.log(2.0)]])
+    window = Window.of(parameters, 3, 5, 7)
+    # the paper counts pixels from 1: gX = (A + 1) / 2 (0.2 + 1), gY = (B + 1) / 2 (-0.4 + 1), with A = 7 and B = 5
+    x, y, stride = 8 / 2 * 1.2, 6 / 2 * 0.6, 6 / 2 * 0.5
+    torch.testing.assert_close(window.centre, torch.tensor([[y - 1, x - 1]]))
+    for found, centre, size in ((window.rows, y, 5), (window.columns, x, 7)):
+        for i in range(1, 4):
+            mu = centre + (i - 3 / 2 - 0.5) * stride
+            weights = [math.exp(-((a - mu) ** 2) / (2 * 0.49)) for a in range(1, size + 1)]
+            torch.testing.assert_close(found[0, i - 1], torch.tensor(weights) / sum(weights))
+    image, patch = torch.randn(1, 2, 5, 7), torch.randn(1, 2, 3, 3)
+    for c in range(2):
+        seen = 2 * window.rows[0] @ image[0, c] @ window.columns[0].T
+        torch.testing.assert_close(window.read(image)[0, c], seen)
+        torch.testing.assert_close(window.write(patch)[0, c], window.rows[0].T @ patch[0, c] @ window.columns[0] / 2)
+    torch.testing.assert_close(window.width, torch.tensor([0.7]))
+    torch.testing.assert_close(window.intensity, torch.tensor([2.0]))
+
+
+def test_filters_sum_to_one_wherever_they_are():
+    parameters = torch.tensor([[50.0, -50.0, -8.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0], [-1.0, 1.0, 3.0, -9.0, 2.0]])
+    window = Window.of(parameters, 4, 5, 7)
+    for filters in (window.rows, window.columns):
+        assert filters.isfinite().all()
+        torch.testing.assert_close(filters.sum(-1), torch.ones(3, 4))
+
+
+def test_a_window_reaches_every_corner_and_covers_all_at_zero():
+    for row, column in ((0, 0), (0, 6), (4, 0), (4, 6)):
+        # (size + 1) / 2 (g + 1) = place + 1
+        g = [2 * (column + 1) / 8 - 1, 2 * (row + 1) / 6 - 1]
+        window = Window.of(torch.tensor([[*g, -12.0, -12.0, 0.0]]), 2, 5, 7)
+        image = torch.zeros(1, 1, 5, 7)
+        image[..., row, column] = 1
+        torch.testing.assert_close(window.read(image), torch.ones(1, 1, 2, 2))
+        torch.testing.assert_close(window.write(torch.full((1, 1, 2, 2), 0.25)), image)
+    whole = Window.of(torch.zeros(1, 5), 7, 7, 7)
+    torch.testing.assert_close(whole.stride, torch.ones(1))
+    assert whole.rows[0].argmax(-1).tolist() == list(range(7))
+
+
+def test_codes_are_means_over_paths():
+    model, x = drawer(steps=2), bits(3)
+    first = next(model.drawn(x))[0].mean
+    codes = model.codes(x)
+    assert codes.shape == (3, 4)
+    torch.testing.assert_close(codes[:, :2], first)  # the first step's mean does not depend on any draw
+    assert not torch.allclose(model.codes(x, draws=1)[:, 2:], codes[:, 2:])
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="pictures"):
+        DRAW((784,))
+    with pytest.raises(ValueError, match="at least 1"):
+        DRAW((1, 4, 4), read_size=0)
+    with pytest.raises(ValueError, match="support"):
+        drawer().check(torch.full((2, *SHAPE), 0.5))
