@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lecturekit.exact import PixelRNN
+from lecturekit.exact.gated_pixelcnn import gated
 from lecturekit.exact.masked import MaskedConv2d, centre_mask, groups
 from lecturekit.exact.pixelrnn import KINDS
 from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, cell, scan
@@ -189,6 +190,15 @@ def test_the_lines_are_diagonals():
     assert list(FROM_LEFT.lines(2, 3)) == [(0, 0, 1), (0, 1, 2), (0, 2, 2), (1, 2, 1)]
     assert list(FROM_RIGHT.lines(2, 3)) == [(0, 2, 1), (0, 1, 2), (0, 0, 2), (1, 0, 1)]
     assert list(ROWS.lines(2, 3)) == [(0, 0, 3), (1, 0, 3)]
+    # in the skewed map of the paper the memory comes from the same row: from the pixel beside
+    memories = [sweep.neighbours[sweep.memory] for sweep in (FROM_LEFT, FROM_RIGHT, ROWS)]
+    assert memories == [(0, -1), (0, 1), (-1, 0)]
+
+
+def test_a_gate_lets_through_a_share():
+    x = torch.tensor([[0.5, -1.0, 2.0, -3.0]])
+    by_hand = [[math.tanh(0.5) / (1 + math.exp(-2.0)), math.tanh(-1.0) / (1 + math.exp(3.0))]]
+    torch.testing.assert_close(gated(x), torch.tensor(by_hand))
 
 
 def test_the_cell_is_torchs():
