@@ -223,6 +223,13 @@ def right(x):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
+def test_a_networks_mode_is_no_reason_to_look():
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("net.eval()"), v4.new_code_cell("f = eval")])
+    assert grading.suspicious(notebook, set()) == ["uses eval"]
+    del notebook.cells[1]
+    assert grading.suspicious(notebook, set()) == []
+
+
 def test_a_loop_that_cannot_be_interrupted_is_ended_with_its_kernel(tiny, tmp_path, monkeypatch):
     folder, hand_in = tiny
     monkeypatch.setattr(grading, "WHOLE", 2)
