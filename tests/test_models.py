@@ -14,6 +14,7 @@ from lecturekit.exact import PixelRNN
 from lecturekit.variational import (
     CVAE,
     DLGM,
+    DRAW,
     IWAE,
     VAE,
     GaussianMixture,
@@ -76,6 +77,9 @@ MODELS = {
     ),
     "dlgm": (lambda: DLGM((1, 4, 3), latents=(3, 2), hidden=6, skips=True, warm_up=0.5), BITS),
     "dlgm-rank-one": (lambda: DLGM((1, 4, 3), latents=(3, 2), hidden=6, covariance="rank-one"), BITS),
+    "draw": (lambda: DRAW((1, 4, 3), steps=2, latent=2, hidden=4, read_size=2, write_size=2), BITS),
+    "draw-whole": (lambda: DRAW((1, 4, 3), steps=2, latent=2, hidden=4), BITS),
+    "iwae-of-draw": (lambda: IWAE(DRAW((1, 4, 3), steps=2, latent=2, hidden=4, write_size=2), k=3), BITS),
     "hierarchical": (lambda: HierarchicalVAE((1, 4, 3), latents=(3, 2), hidden=((5,), (4,))), BITS),
     "iwae-of-two-layers": (lambda: IWAE(HierarchicalVAE((1, 4, 3), latents=(3, 2), hidden=((5,), (4,))), k=3), BITS),
     "iwae": (lambda: IWAE(VAE((1, 4, 3), latent=2, hidden=(8, 8)), k=3), BITS),

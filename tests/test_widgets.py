@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from nbformat import v4
 from PIL import Image
 
@@ -139,6 +140,29 @@ def test_what_is_no_plane_is_refused():
         show.plane(lambda z: z, labels=torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="images must be"):
         show.plane(lambda z: z)
+
+
+def test_what_is_painted_above_the_line_is_what_a_model_is_given():
+    seen = []
+
+    def draw(picture, known):
+        seen.append((picture[0].tolist(), known[0].tolist()))
+        return Figure(figsize=(1, 1)), f"{int(picture.sum())} pixels"
+
+    panel = show.paint(draw, torch.tensor([[1, 0], [0, 1], [1, 1]]), rows=2)
+    assert seen == [([[1, 0], [0, 1], [0, 0]], [[True, True], [True, True], [False, False]])]
+    dots = panel.controls["canvas"].children
+    dots[1].value = True
+    assert seen[-1][0] == [[1, 1], [0, 1], [0, 0]] and len(seen) == 2 and panel.words.value == "3 pixels"
+    assert dots[1].button_style == "primary" and dots[2].button_style == "" and dots[4].disabled
+    panel.controls["rows"].value = 3
+    assert seen[-1] == ([[1, 1], [0, 1], [1, 1]], [[True, True]] * 3) and not dots[4].disabled
+    panel.controls["again"].click()
+    assert seen[-1] == seen[-2] and len(seen) == 4
+    panel.controls["clear"].click()
+    assert seen[-1][0] == [[0, 0]] * 3 and len(seen) == 5  # one drawing for the whole canvas
+    with pytest.raises(ValueError, match="from 0 to 3, the picture's height, not 4"):
+        show.paint(draw, torch.zeros(3, 2, dtype=torch.long), rows=4)
 
 
 @pytest.fixture

@@ -36,7 +36,10 @@ def scales(event_shape: Sequence[int]) -> tuple[list[tuple[int, int]], int]:
 
 
 def generator(event_shape: Sequence[int], latent: int = 100, width: int = 64) -> nn.Sequential:
-    """(n, latent) -> (n, C, H, W) in (-1, 1); the map before the image has `width` channels, each one before it twice that."""
+    """(n, latent) -> (n, C, H, W) in (-1, 1).
+
+    The map before the image has `width` channels, each one before it twice as many.
+    """
     sizes, channels = scales(event_shape)
     steps = len(sizes) - 1
     widths = [width * 2**i for i in reversed(range(steps))]
@@ -49,12 +52,16 @@ def generator(event_shape: Sequence[int], latent: int = 100, width: int = 64) ->
 
 
 def discriminator(event_shape: Sequence[int], width: int = 64, normalize: bool = True) -> nn.Sequential:
-    """(n, C, H, W) -> logits (n,). normalize=False, as a critic with a gradient penalty needs it, leaves out the norms."""
+    """(n, C, H, W) -> logits (n,).
+
+    normalize=False leaves out the norms, as a critic with a gradient penalty needs it.
+    """
     sizes, channels = scales(event_shape)
     widths = [channels, *(width * 2**i for i in range(len(sizes) - 1))]
     layers = []
     for i, (a, b) in enumerate(pairwise(widths)):
         norm = [nn.BatchNorm2d(b)] if normalize and i > 0 else []
+        # Where no norm follows there is a bias: without it, the next norm would hide an image's contrast.
         layers += [nn.Conv2d(a, b, 5, stride=2, padding=2, bias=not norm), *norm, nn.LeakyReLU(0.2)]
     last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], 1, bias=False)
     return initialize(nn.Sequential(*layers, nn.Flatten(), last, nn.Flatten(0)))

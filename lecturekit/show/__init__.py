@@ -2,7 +2,7 @@
 
 from lecturekit.show.diagrams import diagram, source
 from lecturekit.show.figures import COLOURS, INK, animate, curves, grid, manifold, pairs, put, style, walk
-from lecturekit.show.widgets import Live, divergences, plane
+from lecturekit.show.widgets import Live, divergences, paint, plane
 
 __all__ = [
     "COLOURS",
@@ -14,6 +14,7 @@ __all__ = [
     "divergences",
     "grid",
     "manifold",
+    "paint",
     "pairs",
     "plane",
     "put",

@@ -252,6 +252,65 @@ def plane(
     return Panel(dict(zip(names, (*first, *second), strict=True)), draw)
 
 
+def paint(
+    draw: Callable[[Tensor, Tensor], tuple[Figure, str]], picture: Int[Tensor, "height width"], *, rows: int
+) -> Panel:
+    """Paint the upper rows of a small picture, pixel by pixel, and watch what a model makes of them.
+
+    draw: (picture, known), both (1, H, W), whole numbers 0 or 1 and bool, -> a figure and what it shows in words; asked again
+    after every stroke. picture: painted at first; below the first `rows` rows, which a slider moves, nothing is known.
+    """
+    import ipywidgets
+
+    height, width = picture.shape
+    if not 0 <= rows <= height:
+        raise ValueError(f"rows must be a number from 0 to {height}, the picture's height, not {rows}")
+    side = {"width": "20px", "height": "20px", "padding": "0", "margin": "0"}
+    dots = [
+        ipywidgets.ToggleButton(value=bool(on), tooltip=f"row {i // width + 1}, column {i % width + 1}", layout=side)
+        for i, on in enumerate(picture.flatten())
+    ]
+    canvas = ipywidgets.GridBox(dots, layout={"grid_template_columns": f"repeat({width}, 21px)", "grid_gap": "1px 0"})
+    known = ipywidgets.IntSlider(value=rows, min=0, max=height, description="rows given", continuous_update=False)
+    again, clear = (ipywidgets.Button(description=name) for name in ("Draw again", "Clear"))
+    controls = {"canvas": canvas, "rows": known, "again": again, "clear": clear}
+
+    def show_known(change: Any = None) -> None:
+        for i, dot in enumerate(dots):
+            dot.disabled = i // width >= known.value
+            dot.button_style = "primary" if dot.value and not dot.disabled else ""
+
+    def asked() -> tuple[np.ndarray, str]:
+        given = (torch.arange(height) < known.value)[:, None].expand(height, width)
+        on = torch.tensor([dot.value for dot in dots]).view(height, width) & given
+        figure, words = draw(on.long()[None], given[None])
+        return _pixels(figure), words
+
+    show_known()
+    known.observe(show_known, "value")  # before the panel's own, which draws
+    panel = Panel(controls, asked)
+
+    def stroke(change: Any) -> None:
+        show_known()
+        if not wiping:
+            panel.redraw()
+
+    wiping: list[bool] = []
+
+    def wipe(button: Any) -> None:
+        wiping.append(True)  # one drawing, not one for each pixel
+        for dot in dots:
+            dot.value = False
+        wiping.clear()
+        panel.redraw()
+
+    for dot in dots:
+        dot.observe(stroke, "value")
+    again.on_click(panel.redraw)
+    clear.on_click(wipe)
+    return panel
+
+
 class Live:
     """The curves of a training while it runs, and a button that stops it: a callback of `fit`, within a `with`.
 
