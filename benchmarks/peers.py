@@ -4,6 +4,7 @@ import logging
 import tempfile
 import time
 
+import torch
 from loop import BATCH
 from torch import nn
 from torch.optim import Adam
@@ -79,4 +80,40 @@ def torchgan_dcgan(split, epochs):
         for x, _ in loader:
             forge.train_ops(g, d, of_g, "cpu", BATCH)
             judge.train_ops(g, d, of_d, x, "cpu")
+    return time.perf_counter() - started
+
+
+def normflows_model(steps, hidden):
+    """normflows' Glow of two levels for images of 1 x 32 x 32, by its own blocks; their split prior is one Gaussian for all."""
+    import normflows as nf
+
+    levels = []
+    for channels in (8, 4):  # theirs begin at the noise
+        blocks = [nf.flows.GlowBlock(channels, hidden) for _ in range(steps)]
+        levels.append([*blocks, nf.flows.Squeeze()])
+    bases = [nf.distributions.DiagGaussian((8, 8, 8)), nf.distributions.DiagGaussian((2, 16, 16))]
+    return nf.MultiscaleFlow(bases, levels, [nf.flows.Merge()], class_cond=False)
+
+
+def normflows_glow(split, epochs, steps, hidden, batch):
+    """The training steps of normflows' examples: forward_kld of a batch, backward, Adam."""
+    model = normflows_model(steps, hidden)
+    optimizer = Adam(model.parameters(), lr=1e-3, fused=True)
+    loader = DataLoader(TensorDataset(split.tensors(seed=0)[0]), batch_size=batch, shuffle=True)
+    started = time.perf_counter()
+    for _ in range(epochs):
+        for (x,) in loader:
+            optimizer.zero_grad()
+            model.forward_kld(x).backward()
+            optimizer.step()
+    return time.perf_counter() - started
+
+
+def normflows_sampling(split, steps, hidden, batch):
+    """Seconds for as many images as there are in `split`."""
+    model = normflows_model(steps, hidden).eval()
+    started = time.perf_counter()
+    with torch.no_grad():
+        for _ in range(len(split) // batch):
+            model.sample(batch)
     return time.perf_counter() - started

@@ -1,12 +1,14 @@
 """Training throughput beside a bare loop and beside a peer from PyPI, in shuffled rounds of one run.
 
-    python benchmarks/throughput.py --row vae|iwae|vimco|dcgan [--rounds 11] [--epochs 2]
+    python benchmarks/throughput.py --row vae|iwae|vimco|dcgan|glow [--rounds 11] [--epochs 2]
 
 vae, iwae: VAE 784-500-500-50, and the same with k = 5; beside pythae. vimco: a sigmoid belief net 784-200, 5 samples; no peer
-has one. dcgan: 1 x 28 x 28, width 32; beside torchgan. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
+has one. dcgan: 1 x 28 x 28, width 32; beside torchgan. glow: 2 levels of 8 steps, hidden 64, 512 images of 1 x 32 x 32 in
+batches of 64; beside normflows, sampling too. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
 peer's own training steps in float32 with the same networks, batch and threads, and the loop that anybody would write by hand
 on the same networks. Medians of items per second; ratios are medians within a round. The machine's rate of matrix products of
-the same sizes, measured in the same run, is the limit that the shares refer to. Peers are needed here only: pip install -e
+the same sizes, measured in the same run, is the limit that the shares refer to; convolutions, here taken as products of
+unrolled images, may do better than it. Peers are needed here only: pip install -e
 '.[bench]'. The result goes to benchmarks/results/throughput.json.
 """
 
@@ -27,6 +29,7 @@ from torch.nn import functional as F
 from lecturekit import GenerativeModel, data, fit
 from lecturekit.adversarial import DCGAN
 from lecturekit.belief import SigmoidBeliefNet
+from lecturekit.exact import Glow
 from lecturekit.variational import IWAE, VAE
 
 K = 5
@@ -81,6 +84,61 @@ def dcgan_by_hand(split, epochs):
     return time.perf_counter() - started
 
 
+STEPS, HIDDEN, GLOW_BATCH = 8, 64, 64
+
+
+def glow():
+    return Glow((1, 32, 32), levels=2, steps=STEPS, hidden=HIDDEN, coupling="sigmoid")
+
+
+def glow_by_hand(model, x):
+    """Minus log p(x) as anybody would write it, one layer after another."""
+    gaussian = lambda z: -(z.square() + math.log(2 * math.pi)).flatten(1).sum(1) / 2
+    parts, log_p = model.bijection.parts, 0
+    for level in (1, 2):
+        x = F.pixel_unshuffle(x, 2)
+        for i in range(STEPS):
+            (norm, mix), net = parts[1 + 2 * i].parts, parts[2 + 2 * i].net
+            x = x * norm.log_scale.exp()[:, None, None] + norm.shift[:, None, None]
+            a, b = F.conv2d(x, mix.matrix()[:, :, None, None]).chunk(2, 1)
+            h = F.relu(F.conv2d(a, net[0].weight, net[0].bias, padding=1))
+            h = F.relu(F.conv2d(h, net[2].weight, net[2].bias))
+            raw, shift = F.conv2d(h, net[4].weight, net[4].bias, padding=1).chunk(2, 1)
+            log_scale = F.logsigmoid(raw + 2)
+            x = torch.cat([a, b * log_scale.exp() + shift], 1)
+            places = x.shape[2] * x.shape[3]
+            log_p = log_p + log_scale.flatten(1).sum(1) + places * (norm.log_scale.sum() + mix.weight.diagonal().sum())
+        if level == 1:
+            prior, split = parts[-2].net[0], parts[-1]
+            a, b = x.chunk(2, 1)
+            log_scale, shift = F.conv2d(a, prior.weight, prior.bias, padding=1).chunk(2, 1)
+            log_p = log_p + log_scale.flatten(1).sum(1) + gaussian(b * log_scale.exp() + shift)
+            x, parts = a, split.rest.parts
+    top = parts[-2]
+    x = x * top.log_scale.exp()[:, None, None] + top.shift[:, None, None]
+    return -(log_p + gaussian(x) + x.shape[2] * x.shape[3] * top.log_scale.sum()).mean()
+
+
+def glow_bare(split, epochs):
+    model = glow()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    started = time.perf_counter()
+    for _ in range(epochs):
+        for index in torch.randperm(len(split)).split(GLOW_BATCH):
+            optimizer.zero_grad()
+            glow_by_hand(model, split.batch(index)[0]).backward()
+            optimizer.step()
+    return time.perf_counter() - started
+
+
+def glow_sampling(split):
+    model = glow().eval()
+    started = time.perf_counter()
+    for _ in range(len(split) // GLOW_BATCH):
+        model.sample(GLOW_BATCH)
+    return time.perf_counter() - started
+
+
 # (rows, inputs, outputs, wanted): a matrix product of one training step; wanted: gradients of "weights", "inputs" or "both"
 HALF = [(784, 500, "weights"), (500, 500, "both"), (500, 100, "both")]
 OTHER_HALF = [(50, 500, "both"), (500, 500, "both"), (500, 784, "both")]
@@ -103,6 +161,21 @@ def convolutions():
     return judged + forged + [(BATCH * n, a, b, "inputs") for n, a, b in CONVOLUTIONS]
 
 
+def couplings():
+    """Of each level: places, channels; the nets' 3 x 3, 1 x 1 and 3 x 3 convolutions, then the products over the channels."""
+    found = []
+    for places, channels in ((16 * 16, 4), (8 * 8, 8)):
+        n = GLOW_BATCH * places
+        net = [(n, 9 * channels // 2, HIDDEN), (n, HIDDEN, HIDDEN), (n, 9 * HIDDEN, channels), (n, channels, channels)]
+        found += STEPS * [(*product, "both") for product in net]
+    return found
+
+
+def digits(view: str, items: int | None = None, pad: int = 0) -> data.Split:
+    split = data.load("mnist-5k", view=view).train[:items]
+    return data.Split(F.pad(split.x, (pad,) * 4), split.y, split.view)
+
+
 @dataclass
 class Row:
     title: str
@@ -110,7 +183,9 @@ class Row:
     bare: Callable  # (split, epochs) -> seconds
     products: list[tuple]
     peer: tuple[str, Callable] | None = None  # its name; (split, epochs) -> seconds
-    view: str = "binary"
+    images: Callable[[], data.Split] = lambda: digits("binary")
+    batch: int = BATCH
+    sampling: tuple[Callable, Callable] | None = None  # ours and the peer's: split -> seconds for as many images
 
 
 ROWS = {
@@ -140,7 +215,17 @@ ROWS = {
         dcgan_by_hand,
         convolutions(),
         ("torchgan", peers.torchgan_dcgan),
-        "signed",
+        lambda: digits("signed"),
+    ),
+    "glow": Row(
+        "Glow 1 x 32 x 32, 2 levels of 8 steps, hidden 64",
+        glow,
+        glow_bare,
+        couplings(),
+        ("normflows", lambda split, epochs: peers.normflows_glow(split, epochs, STEPS, HIDDEN, GLOW_BATCH)),
+        lambda: digits("dequantized", 512, pad=2),
+        GLOW_BATCH,
+        (glow_sampling, lambda split: peers.normflows_sampling(split, STEPS, HIDDEN, GLOW_BATCH)),
     ),
 }
 
@@ -170,10 +255,10 @@ def main():
     arguments.add_argument("--epochs", type=int, default=2)
     options = arguments.parse_args()
     row, epochs = ROWS[options.row], options.epochs
-    split = data.load("mnist-5k", view=row.view).train
+    split = row.images()
 
     def by_fit(precision):
-        return fit(row.model(), split, epochs=epochs, batch_size=BATCH, precision=precision, progress=False).seconds
+        return fit(row.model(), split, epochs=epochs, batch_size=row.batch, precision=precision, progress=False).seconds
 
     variants = {
         "fit, float32": lambda: by_fit("float32"),
@@ -182,6 +267,9 @@ def main():
     }
     if row.peer:
         variants[f"{row.peer[0]}, float32"] = lambda: row.peer[1](split, epochs)
+    if row.sampling:
+        ours, theirs = row.sampling
+        variants |= {"sampling": lambda: ours(split), "sampling by the peer": lambda: theirs(split)}
     limits = {torch.float32: [], torch.bfloat16: []}
 
     def limit():
@@ -189,10 +277,11 @@ def main():
             found.append(matrix_rate(row.products, dtype))
 
     times = in_rounds(variants, options.rounds, after=limit)
+    sampling = [times.pop(name) for name in ("sampling", "sampling by the peer") if name in times]
     items = epochs * len(split)
     rows = {}
     for name, seconds in times.items():
-        most = BATCH * statistics.median(limits[torch.bfloat16 if "bfloat16" in name else torch.float32])
+        most = row.batch * statistics.median(limits[torch.bfloat16 if "bfloat16" in name else torch.float32])
         rate = items / statistics.median(seconds)
         rows[name] = {
             "items_per_second": round(rate),
@@ -202,7 +291,11 @@ def main():
         if row.peer:
             rows[name]["over_peer"] = round(ratio(times[f"{row.peer[0]}, float32"], seconds), 2)
         print(f"{name:24}", rows[name])
-    result = {"row": f"{row.title}, batch {BATCH}", "peer": row.peer and row.peer[0], "rows": rows}
+    result = {"row": f"{row.title}, batch {row.batch}", "peer": row.peer and row.peer[0], "rows": rows}
+    if sampling:
+        rate, over_peer = round(len(split) / statistics.median(sampling[0])), round(ratio(*sampling[::-1]), 2)
+        result["sampling"] = {"items_per_second": rate, "over_peer": over_peer}
+        print(f"{'sampling':24}", result["sampling"])
     save("throughput", (load("throughput") or {}) | {options.row: result | made()})
 
 

@@ -10,7 +10,7 @@ from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
 from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan
 from lecturekit.belief import BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
-from lecturekit.exact import PixelRNN
+from lecturekit.exact import NICE, Glow, PixelRNN, RealNVP
 from lecturekit.variational import (
     CVAE,
     DLGM,
@@ -118,6 +118,9 @@ MODELS = {
         lambda: PixelRNN((1, 4, 3), 2, "gated-pixelcnn", layers=1, hidden=2, classes=3),
         (BITS, LABELS),
     ),
+    "nice": (lambda: NICE((3,), couplings=3, hidden=(6, 6)), torch.randn(16, 3, generator=RANDOM)),
+    "realnvp": (lambda: RealNVP((1, 4, 6), couplings=1, hidden=6), torch.rand(16, 1, 4, 6, generator=RANDOM)),
+    "glow": (lambda: Glow((1, 4, 8), 2, 2, 6, classes=3), (torch.rand(16, 1, 4, 8, generator=RANDOM), LABELS)),
     "game": (Game, torch.randn(16, 3, generator=RANDOM)),
 }
 

@@ -1,0 +1,249 @@
+"""Bijections: maps that can be undone, and that know by how much they stretch volume. Flows are chains of them.
+
+[1] Dinh, Krueger, Bengio (2014). NICE: Non-linear Independent Components Estimation. arXiv:1410.8516
+[2] Dinh, Sohl-Dickstein, Bengio (2017). Density Estimation Using Real NVP. arXiv:1605.08803
+[3] Kingma, Dhariwal (2018). Glow: Generative Flow with Invertible 1x1 Convolutions. arXiv:1807.03039
+
+    forward(x) -> (z, log_det)   from data to noise; log_det = log |det dz/dx| of each item, (B,), in nats
+    inverse(z) -> x              back again
+    start(x) -> z                set what depends on the data, x being the first batch as it arrives here; go forward
+
+x is (B, D) or (B, C, H, W). Its components along dimension 1 are called channels, all that comes after it places. All three
+take labels y (B,) as well, which only an Affine with classes reads.
+
+    in [1], [2], [3]                             here
+    (general) coupling layer                     Coupling, in coupling.py
+    diagonal scaling S of [1]                    Affine
+    actnorm                                      ActNorm
+    invertible 1x1 convolution, W = P L U        InvertibleConvolution
+    squeezing; factoring out                     Squeeze; Split
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Bijection(nn.Module):
+    """The base of all: a subclass gives forward and inverse."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self(x, y)[0]
+
+
+class Chain(Bijection):
+    """One after another: the determinant of a product is the product of the determinants."""
+
+    def __init__(self, *parts: Bijection):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        log_det = x.new_zeros(len(x))
+        for part in self.parts:
+            x, term = part(x, y)
+            log_det = log_det + term
+        return x, log_det
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        for part in reversed(self.parts):
+            z = part.inverse(z, y)
+        return z
+
+    def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        for part in self.parts:
+            x = part.start(x, y)
+        return x
+
+
+def per_item(x: Tensor) -> Float[Tensor, " batch"]:
+    """The sum over all but the first dimension."""
+    return x.sum(tuple(range(1, x.ndim)))
+
+
+def places(x: Tensor) -> int:
+    """How often a channel's parameter is used for one item: H * W times in an image, once in a vector."""
+    return math.prod(x.shape[2:])
+
+
+def at_every_place(matrix: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
+    """matrix x + offset over the channels."""
+    return F.linear(x.movedim(1, -1), matrix, offset).movedim(-1, 1)
+
+
+class Affine(Bijection):
+    """z = exp(log_scale) * x + shift with a scale and a shift for each channel, and, if there are classes, for each of them."""
+
+    def __init__(self, channels: int, classes: int | None = None):
+        super().__init__()
+        self.classes = classes
+        shape = (channels,) if classes is None else (classes, channels)
+        self.log_scale, self.shift = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+
+    def _of(self, x: Tensor, y: Tensor | None) -> list[Tensor]:
+        """log_scale and shift, (1 or B, C, 1, ...)."""
+        if self.classes is not None and y is None:
+            raise ValueError(f"this flow has {self.classes} classes: pass y=, or a data set with labels")
+        both = (self.log_scale, self.shift) if self.classes is None else (self.log_scale[y], self.shift[y])
+        return [t.reshape(-1, x.shape[1], *[1] * (x.ndim - 2)) for t in both]
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        log_scale, shift = self._of(x, y)
+        return torch.addcmul(shift, x, log_scale.exp()), (places(x) * per_item(log_scale)).expand(len(x))
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        log_scale, shift = self._of(z, y)
+        return (z - shift) * torch.exp(-log_scale)
+
+
+class ActNorm(Affine):
+    """An Affine under which every channel of the first batch has mean 0 and deviation 1 [3, section 3.1]."""
+
+    def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        deviation, mean = torch.std_mean(x.transpose(0, 1).flatten(1), dim=1, correction=0)
+        self.log_scale.copy_(-deviation.clamp(min=1e-6).log())
+        self.shift.copy_(-mean * self.log_scale.exp())
+        return self(x, y)[0]
+
+
+class InvertibleConvolution(Bijection):
+    """A C x C matrix that mixes the channels at every place [3, section 3.2], at first a random rotation.
+
+    lu: W = P L (U + diag(s)), P and the signs of s fixed. `weight` then holds L below the diagonal (1 on it), U above, and
+        log |s| on it, so that log |det W| is a sum. Otherwise `weight` is W, and each step needs its determinant.
+    """
+
+    def __init__(self, channels: int, lu: bool = True):
+        super().__init__()
+        self.lu, weight = lu, torch.linalg.qr(torch.randn(channels, channels)).Q
+        if lu:
+            permutation, lower, upper = torch.linalg.lu(weight)
+            self.register_buffer("permutation", permutation.contiguous())
+            self.register_buffer("sign", upper.diagonal().sign())
+            weight = lower.tril(-1) + upper.triu(1) + upper.diagonal().abs().log().diag()
+        self.weight = nn.Parameter(weight.contiguous())
+
+    def matrix(self) -> Float[Tensor, "channels channels"]:
+        """W."""
+        if not self.lu:
+            return self.weight
+        lower = self.weight.tril(-1).fill_diagonal_(1)
+        upper = self.weight.triu(1) + (self.sign * self.weight.diagonal().exp()).diag()
+        return self.permutation @ lower @ upper
+
+    def log_det_of_matrix(self) -> Float[Tensor, ""]:
+        """log |det W|."""
+        return self.weight.diagonal().sum() if self.lu else torch.linalg.slogdet(self.weight).logabsdet
+
+    # Rounded to bfloat16, the matrix would not be the one whose determinant is counted: hence no autocast.
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        with torch.autocast(x.device.type, enabled=False):
+            return at_every_place(self.matrix(), x), (places(x) * self.log_det_of_matrix()).expand(len(x))
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        with torch.autocast(z.device.type, enabled=False):
+            return at_every_place(torch.linalg.inv(self.matrix()), z)
+
+
+class NormalizedConvolution(Chain):
+    """An ActNorm and an InvertibleConvolution in one product: W (s * x + b) = (W diag(s)) x + W b."""
+
+    def __init__(self, channels: int, lu: bool = True):
+        super().__init__(ActNorm(channels), InvertibleConvolution(channels, lu))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        norm, convolution = self.parts
+        with torch.autocast(x.device.type, enabled=False):
+            matrix = convolution.matrix()
+            log_det = places(x) * (norm.log_scale.sum() + convolution.log_det_of_matrix())
+            z = at_every_place(matrix * norm.log_scale.exp(), x, matrix @ norm.shift)
+            return z, log_det.expand(len(x))
+
+
+class Rearrangement(Bijection):
+    """The base of what moves components about and changes none: log_det is 0."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        return self.there(x), x.new_zeros(len(x))
+
+    def there(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Permutation(Rearrangement):
+    """Channel i of z is channel order[i] of x."""
+
+    def __init__(self, order: Sequence[int] | Tensor):
+        super().__init__()
+        self.register_buffer("order", torch.as_tensor(order))
+
+    def there(self, x: Tensor) -> Tensor:
+        return x[:, self.order]
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return z[:, self.order.argsort()]
+
+
+class Squeeze(Rearrangement):
+    """(C, H, W) -> (4 C, H/2, W/2): channel 4 c + 2 i + j has row i and column j of channel c's 2 x 2 squares [2]."""
+
+    # Channels-last memory, in which convolutions and products over the channels run faster, stays until the end.
+    def there(self, x: Tensor) -> Tensor:
+        return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return F.pixel_shuffle(z, 2)
+
+
+def maps(z: Tensor, shape: Sequence[int]) -> Tensor:
+    """(B, D) -> (B, *shape)."""
+    x = z.reshape(len(z), *shape)
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+class Flatten(Rearrangement):
+    """(B, *shape) -> (B, D)."""
+
+    def __init__(self, shape: Sequence[int]):
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def there(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return maps(z, self.shape)
+
+
+class Split(Bijection):
+    """Half of the channels is done with, the first half goes on: the multi-scale architecture [2].
+
+    shape: of an item's second half, which is flattened. rest: a bijection of the first half to (B, D'), which comes first in z.
+    """
+
+    def __init__(self, shape: Sequence[int], rest: Bijection):
+        super().__init__()
+        self.shape, self.rest = tuple(shape), rest
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        first, second = x.chunk(2, dim=1)
+        z, log_det = self.rest(first, y)
+        return torch.cat([z, second.flatten(1)], dim=1), log_det
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        done = math.prod(self.shape)
+        return torch.cat([self.rest.inverse(z[:, :-done], y), maps(z[:, -done:], self.shape)], dim=1)
+
+    def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        first, second = x.chunk(2, dim=1)
+        return torch.cat([self.rest.start(first, y), second.flatten(1)], dim=1)

@@ -1,0 +1,144 @@
+"""Couplings: part of an item stays, and any network may say from it what becomes of the rest.
+
+[1] Dinh, Krueger, Bengio (2014). NICE: Non-linear Independent Components Estimation. arXiv:1410.8516
+[2] Dinh, Sohl-Dickstein, Bengio (2017). Density Estimation Using Real NVP. arXiv:1605.08803
+[3] Kingma, Dhariwal (2018). Glow: Generative Flow with Invertible 1x1 Convolutions. arXiv:1807.03039
+
+    in [1], [2], [3]                 here
+    coupling function m; s, t        net
+    additive coupling layer [1]      Coupling(net, log_scale=None)
+    affine coupling layer [2]        Coupling(net): log s = exponential, sigmoid or a module of what the net says
+    masks b [2]                      mask: checkerboard(h, w), channel_mask(c), or 1 minus these
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lecturekit import nets
+from lecturekit.exact.bijections import Bijection, per_item
+
+
+def exponential(raw: Tensor) -> Tensor:
+    """log s of the affine coupling in the papers: s = exp(raw)."""
+    return raw
+
+
+def sigmoid(raw: Tensor) -> Tensor:
+    """log s in the code published with [3]: s = sigmoid(raw + 2), which cannot exceed 1."""
+    return F.logsigmoid(raw + 2)
+
+
+class Coupling(Bijection):
+    """One part of the item stays, and tells a net how to scale and shift the other: z = exp(log s) * x + t.
+
+    net: of the part that stays, (B, C', ...) -> (B, 2 C'', ...): raw log scales and then shifts for the part that moves; with
+        log_scale=None (the additive coupling of [1]) only the shifts, (B, C'', ...).
+    log_scale: raw -> log s, elementwise: exponential, sigmoid, a module, or None.
+    mask: what stays, 1 or 0, to be broadcast to an item; the net then sees the item with zeros elsewhere, and what it says of
+        places that stay is ignored [2]. Without one, the first half of the channels stays (the larger, if they are odd).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        log_scale: Callable[[Tensor], Tensor] | None = exponential,
+        mask: Tensor | None = None,
+    ):
+        super().__init__()
+        self.net, self.log_scale = net, log_scale
+        self.register_buffer("mask", mask, persistent=False)
+
+    def _part(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.mask is None:
+            stays, moves = x.chunk(2, dim=1)
+            return stays, moves
+        stays = x * self.mask
+        return stays, x - stays
+
+    def _join(self, stays: Tensor, moves: Tensor) -> Tensor:
+        return torch.cat([stays, moves], dim=1) if self.mask is None else stays + moves
+
+    def _of(self, stays: Tensor) -> tuple[Tensor, Tensor]:
+        """log s and t."""
+        out = nets.full_precision(self.net(stays))
+        if self.log_scale is None:
+            log_scale, shift = torch.zeros_like(out), out
+        else:
+            raw, shift = out.chunk(2, dim=1)
+            log_scale = self.log_scale(raw)
+        return (log_scale, shift) if self.mask is None else (log_scale * (1 - self.mask), shift * (1 - self.mask))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        stays, moves = self._part(x)
+        log_scale, shift = self._of(stays)
+        return self._join(stays, torch.addcmul(shift, moves, log_scale.exp())), per_item(log_scale)
+
+    def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        stays, moves = self._part(z)
+        log_scale, shift = self._of(stays)
+        return self._join(stays, (moves - shift) * torch.exp(-log_scale))
+
+
+def checkerboard(height: int, width: int) -> Float[Tensor, "1 height width"]:
+    """1 on the fields where row and column add up to an even number."""
+    return ((torch.arange(height)[:, None] + torch.arange(width)) % 2 == 0).float()[None]
+
+
+def channel_mask(channels: int) -> Float[Tensor, "channels 1 1"]:
+    """1 for the first half of the channels."""
+    return (torch.arange(channels) < channels // 2).float()[:, None, None]
+
+
+def dense_net(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    """Linear layers with ReLU between, the last of them zero, so that a coupling starts as the identity."""
+    net = nets.mlp([inputs, *hidden, outputs])
+    return zeroed(net)
+
+
+def conv_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Convolutions 3 x 3, 1 x 1 and 3 x 3 with ReLU between, as in [3, section 3.3]; the last is zero."""
+    return zeroed(
+        nn.Sequential(
+            RowConvolution(inputs, hidden),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, hidden, 1),
+            nn.ReLU(inplace=True),
+            RowConvolution(hidden, outputs),
+        )
+    )
+
+
+def zeroed(net: nn.Sequential) -> nn.Sequential:
+    """The net with its last layer's parameters at 0."""
+    for parameter in net[-1].parameters():
+        nn.init.zeros_(parameter)
+    return net
+
+
+class RowConvolution(nn.Conv2d):
+    """A 3 x 3 convolution that on a CPU goes by rows where the channels on one side are few.
+
+    CPU kernels treat channels in blocks of 16, so that few of them cost as much as 16. The three rows of few channels, side by
+    side, fill a block: then a 1 x 3 convolution is left to do.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or 3 * min(self.in_channels, self.out_channels) > 16:
+            return super().forward(x)
+        height, by_rows = x.shape[2], self.weight.transpose(1, 2)  # (out, row, in, column)
+        if self.in_channels < self.out_channels:  # the rows above, at and below each place as channels
+            padded = F.pad(x, (0, 0, 1, 1))
+            rows = torch.cat([padded[:, :, i : i + height] for i in range(3)], dim=1)
+            return F.conv2d(rows, by_rows.flatten(1, 2)[:, :, None], self.bias, padding=(0, 1))
+        # what each row adds to the place below it, to its own and to the one above, as channels
+        rows = F.conv2d(x, by_rows.transpose(0, 1).flatten(0, 1)[:, :, None], padding=(0, 1))
+        below, here, above = rows.chunk(3, dim=1)
+        out = here + self.bias[:, None, None]
+        return out + F.pad(below[:, :, :-1], (0, 0, 1, 0)) + F.pad(above[:, :, 1:], (0, 0, 0, 1))

@@ -1,0 +1,116 @@
+"""Normalizing flows: a bijection from data to noise gives every item its exact density, and every draw of noise an item.
+
+    log p(x) = log p(z) + log |det dz/dx|,  z = f(x)
+
+    here           meaning
+    forward(x)     z = f(x), (B, D), and log |det dz/dx|, (B,): the whole of f, learned priors included
+    inverse(z)     x
+    log_prob(x)    the above, in nats
+    sample(n)      inverse(temperature * noise)
+
+The noise is standard. A learned or conditional prior N(m, s^2), as Glow has them, is one more bijection before it: z = (h - m) / s.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from lecturekit import nets
+from lecturekit.exact.bijections import Bijection, Flatten, Split, maps, per_item
+from lecturekit.model import Batch, GenerativeModel, Terms
+
+# name -> log density, elementwise; draws, as many as there are in a tensor
+NOISE = {
+    "gaussian": (lambda z: -(z.square() + math.log(2 * math.pi)) / 2, torch.randn_like),
+    "logistic": (
+        lambda z: -z.abs() - 2 * F.softplus(-z.abs()),
+        lambda like: torch.logit(torch.rand_like(like), eps=torch.finfo(like.dtype).eps),
+    ),
+}
+BITS = 8  # of a pixel, before noise was added to it
+
+
+class Flow(GenerativeModel):
+    """A density given by a bijection; NICE, RealNVP and Glow are flows.
+
+    event_shape: the shape of an item: (D,), or (C, H, W) for images in [0, 1) (view="dequantized").
+    bijection: of (B, *event_shape) to (B, D); see bijections.py.
+    noise: "gaussian" or "logistic", of deviation 1 and pi / sqrt(3).
+    """
+
+    def __init__(self, event_shape: Sequence[int], bijection: Bijection, noise: str = "gaussian"):
+        super().__init__()
+        if noise not in NOISE:
+            raise ValueError(f"unknown noise {noise!r}; there are {', '.join(NOISE)}")
+        self.event_shape, self.bijection, self.noise = tuple(event_shape), bijection, noise
+        self.classes = next((m.classes for m in self.modules() if getattr(m, "classes", None)), None)
+        self.register_buffer("origin", torch.zeros(math.prod(event_shape)), persistent=False)
+
+    @property
+    def images(self) -> bool:
+        return len(self.event_shape) == 3
+
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        super().check(x, y)
+        whole = lambda n: bool((n * x == (n * x).round()).all())  # levels without noise: x / 255, or x / 256
+        if self.images and (x.min() < 0 or x.max() >= 1 or whole(255) or whole(256)):
+            raise ValueError(
+                f"{type(self).__name__} is a density of images in [0, 1), to whose 256 levels noise was added "
+                f'(view="dequantized"); these run from {x.min():.4g} to {x.max():.4g}'
+            )
+        if self.classes is not None and (y is None or not ((0 <= y) & (y < self.classes)).all()):
+            raise ValueError(f"this flow has {self.classes} classes: it needs labels from 0 to {self.classes - 1}")
+
+    def start(self, draw) -> None:
+        """Every ActNorm, given what arrives at it when the ones before are set (Kingma & Dhariwal 2018, section 3.1)."""
+        batch = draw(256)
+        self.bijection.start(batch.x.to(self.origin.dtype), batch.y)
+
+    def forward(
+        self, x: Float[Tensor, " batch *event"], y: Tensor | None = None
+    ) -> tuple[Float[Tensor, "batch noise"], Float[Tensor, " batch"]]:
+        """z and log |det dz/dx|."""
+        return self.bijection(x.to(self.origin.dtype), y)
+
+    def inverse(self, z: Float[Tensor, "batch noise"], y: Tensor | None = None) -> Float[Tensor, " batch *event"]:
+        """The item of which z is the noise. Images of extreme noise may leave [0, 1)."""
+        return self.bijection.inverse(z.to(self.origin.dtype), y)
+
+    def parts(self, z: Float[Tensor, "batch noise"]) -> list[Tensor]:
+        """z by levels, the coarsest first, each as maps (B, C, h, w); concatenated flat they are z again."""
+        shapes = [m.shape for m in self.modules() if isinstance(m, Flatten | Split)][::-1] or [self.event_shape]
+        return [maps(part, shape) for part, shape in zip(z.split([math.prod(s) for s in shapes], 1), shapes)]
+
+    def log_prob(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
+        """log p(x) or log p(x | y) in nats: a density, of images in units of their range [0, 1)."""
+        z, log_det = self(x, y)
+        return per_item(NOISE[self.noise][0](nets.full_precision(z))) + log_det
+
+    def bits_per_dim(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
+        """-log2 of the mass of the 8-bit image under x, per component: in expectation over the noise, no less than the true one.
+
+        A level is 1/256 wide, so its mass is at most about p(x) / 256^D: the uniform density has 8 bits (Theis et al. 2016).
+        """
+        return self._bits(self.log_prob(x, y))
+
+    def _bits(self, log_prob: Tensor) -> Tensor:
+        return BITS - log_prob / (math.log(2) * len(self.origin))
+
+    def loss(self, batch: Batch) -> Terms:
+        """Minus the mean log likelihood in nats; of images also logged in bits per dimension."""
+        log_prob = self.log_prob(batch.x, batch.y).mean()
+        bits = {"bits_per_dim": self._bits(log_prob)} if self.images else {}
+        return {"loss": -log_prob, **bits}
+
+    @torch.no_grad()
+    def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+        """(n, *event_shape) from noise multiplied by `temperature`; images are cut to [0, 1)."""
+        if self.classes is not None and (y is None or len(y) != n):
+            raise ValueError(f"{n} items need {n} labels y, not {None if y is None else len(y)}")
+        z = NOISE[self.noise][1](self.origin.expand(n, -1))
+        x = self.inverse(temperature * z, y)
+        return x.clamp(0, 1 - 2**-24) if self.images else x

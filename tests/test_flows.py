@@ -1,0 +1,587 @@
+"""Flows: every log_det beside the Jacobian's, both ways and back, densities that integrate to 1, and another package's Glow."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import MultivariateNormal, Normal
+
+from lecturekit import Batch, Player, data, fit
+from lecturekit.exact import NICE, Flow, Glow, RealNVP, flow
+from lecturekit.exact.bijections import (
+    ActNorm,
+    Affine,
+    Chain,
+    Flatten,
+    InvertibleConvolution,
+    NormalizedConvolution,
+    Permutation,
+    Split,
+    Squeeze,
+)
+from lecturekit.exact.coupling import (
+    Coupling,
+    RowConvolution,
+    channel_mask,
+    checkerboard,
+    conv_net,
+    dense_net,
+    exponential,
+    sigmoid,
+)
+from lecturekit.exact.realnvp import Logit, Tanh
+
+MAP, POINT = (4, 6, 2), (5,)  # H and W differ; the points' components are odd in number
+
+
+def shaken(module, by=0.1):
+    """In float64, its parameters moved at random, so that nothing stays as it was initialized."""
+    module.double()
+    with torch.no_grad():
+        for p in module.parameters():
+            p.add_(by * torch.randn_like(p))
+    return module
+
+
+def mild_conv(inputs, outputs):
+    return nn.Sequential(nn.Conv2d(inputs, 5, 3, padding=1), nn.Tanh(), nn.Conv2d(5, outputs, 3, padding=1))
+
+
+BIJECTIONS = {
+    "affine": (lambda: Affine(4), MAP),
+    "affine-points": (lambda: Affine(5), POINT),
+    "affine-classes": (lambda: Affine(4, classes=3), MAP),
+    "actnorm": (lambda: ActNorm(4), MAP),
+    "convolution": (lambda: InvertibleConvolution(4, lu=False), MAP),
+    "convolution-lu": (lambda: InvertibleConvolution(4), MAP),
+    "convolution-points": (lambda: InvertibleConvolution(5), POINT),
+    "normalized-convolution": (lambda: NormalizedConvolution(4, lu=False), MAP),
+    "normalized-convolution-lu": (lambda: NormalizedConvolution(4), MAP),
+    "coupling-additive": (lambda: Coupling(mild_conv(2, 2), None), MAP),
+    "coupling-exp": (lambda: Coupling(mild_conv(2, 4), exponential), MAP),
+    "coupling-sigmoid": (lambda: Coupling(mild_conv(2, 4), sigmoid), MAP),
+    "coupling-odd": (lambda: Coupling(dense_net(3, (7,), 4), exponential), POINT),
+    "coupling-checkerboard": (lambda: Coupling(mild_conv(4, 8), Tanh(4), checkerboard(6, 2)), MAP),
+    "coupling-channels": (lambda: Coupling(mild_conv(4, 8), Tanh(4), 1 - channel_mask(4)), MAP),
+    "coupling-mask-additive": (lambda: Coupling(mild_conv(4, 4), None, checkerboard(6, 2)), MAP),
+    "squeeze": (Squeeze, MAP),
+    "permutation": (lambda: Permutation([2, 0, 3, 1]), MAP),
+    "flatten": (lambda: Flatten(MAP), MAP),
+    "split": (lambda: Split((2, 6, 2), Chain(Coupling(mild_conv(1, 2)), Flatten((2, 6, 2)))), MAP),
+    "logit": (Logit, MAP),
+    "chain": (lambda: Chain(ActNorm(4), InvertibleConvolution(4), Coupling(mild_conv(2, 4)), Squeeze()), MAP),
+}
+FLOWS = {
+    **{
+        f"glow-{coupling}-{'lu' if lu else 'plain'}": (lambda c=coupling, lu=lu: Glow((3, 8, 4), 2, 2, 6, c, lu))
+        for coupling in ("additive", "exp", "sigmoid")
+        for lu in (True, False)
+    },
+    "glow-one-level": lambda: Glow((1, 2, 6), levels=1, steps=3, hidden=4),
+    "glow-three-levels": lambda: Glow((1, 8, 16), levels=3, steps=1, hidden=4),
+    "glow-classes": lambda: Glow((2, 4, 8), levels=2, steps=1, hidden=4, classes=3),
+    "realnvp": lambda: RealNVP((2, 4, 6), levels=2, couplings=2, hidden=4),
+    "realnvp-three-levels": lambda: RealNVP((1, 4, 8), levels=3, couplings=1, hidden=4),
+    "realnvp-plane": lambda: RealNVP((2,), couplings=4, hidden=8),
+    "nice": lambda: NICE((2, 3, 4), hidden=(7,)),
+    "nice-plane": lambda: NICE((2,), hidden=(8, 8), noise="gaussian"),
+    "nice-odd": lambda: NICE((5,), couplings=3, hidden=(6,)),
+}
+
+
+def jacobian_log_det(f, x):
+    """log |det| of the Jacobian of f at each item, by autograd."""
+    return torch.stack(
+        [
+            torch.autograd.functional.jacobian(lambda v, i=i: f(v[None], i)[0], x[i])
+            .reshape(x[i].numel(), -1)
+            .slogdet()[1]
+            for i in range(len(x))
+        ]
+    )
+
+
+def labels(n):
+    return torch.arange(n) % 3
+
+
+@pytest.mark.parametrize("name", BIJECTIONS)
+def test_log_det_is_that_of_the_jacobian_and_the_inverse_undoes(name):
+    build, shape = BIJECTIONS[name]
+    bijection, y = shaken(build()), labels(3)
+    x = torch.rand(3, *shape, dtype=torch.float64)
+    z, log_det = bijection(x, y)
+    assert log_det.shape == (3,)
+    torch.testing.assert_close(log_det, jacobian_log_det(lambda v, i: bijection(v, y[i : i + 1])[0].flatten(1), x))
+    torch.testing.assert_close(bijection.inverse(z, y), x, atol=1e-10, rtol=0)
+    torch.testing.assert_close(bijection(bijection.inverse(z, y), y)[0], z, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_log_det_of_a_whole_flow_and_its_inverse(name):
+    model = shaken(FLOWS[name]())
+    x, y = torch.rand(3, *model.event_shape, dtype=torch.float64), labels(3)
+    z, log_det = model(x, y)
+    assert z.shape == (3, math.prod(model.event_shape)) and log_det.shape == (3,)
+    torch.testing.assert_close(log_det, jacobian_log_det(lambda v, i: model(v, y[i : i + 1])[0], x))
+    torch.testing.assert_close(model.inverse(z, y), x, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_log_det_before_training(name):
+    """The initial values are a bijection too: with zero nets, the couplings stand still."""
+    model = FLOWS[name]().double()
+    x = torch.rand(2, *model.event_shape, dtype=torch.float64)
+    torch.testing.assert_close(model(x, labels(2))[1], jacobian_log_det(lambda v, i: model(v, labels(1))[0], x))
+
+
+def digits():
+    """32 digits of 1 x 8 x 8, dequantized."""
+    return data.load("digits-8x8", view="dequantized").train.batch(torch.arange(32))[0]
+
+
+@pytest.mark.parametrize("coupling", ["additive", "exp", "sigmoid", "realnvp"])
+def test_the_inverse_in_float32_on_images(coupling):
+    x = digits()
+    model = RealNVP((1, 8, 8), 2, 2, 8) if coupling == "realnvp" else Glow((1, 8, 8), 2, 4, 8, coupling)
+    fit(model, x, epochs=10, batch_size=16, precision="float32", progress=False)
+    with torch.no_grad():
+        torch.testing.assert_close(model.inverse(model(x)[0]), x, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["realnvp-plane", "nice-plane"])
+def test_a_toy_flow_integrates_to_1(name):
+    model = shaken(FLOWS[name](), 0.2)
+    line = torch.linspace(-20, 20, 801, dtype=torch.float64)
+    with torch.no_grad():
+        density = model.log_prob(torch.cartesian_prod(line, line)).exp()
+    assert density.sum() * (line[1] - line[0]) ** 2 == pytest.approx(1, abs=1e-5)
+    assert density.std() > 1e-4  # and it is no constant
+
+
+def test_log_prob_is_that_of_the_draws():
+    """E[f(x) / p(x)] over draws is the integral of f, here of a known density."""
+    model = shaken(FLOWS["realnvp-plane"](), 0.2)
+    x = model.sample(200_000)
+    target = Normal(torch.zeros(2, dtype=torch.float64), 0.5)
+    with torch.no_grad():
+        weights = (target.log_prob(x).sum(1) - model.log_prob(x)).exp()
+    assert abs(weights.mean() - 1) < 4 * weights.std() / math.sqrt(len(x)) and weights.std() < 20
+
+
+# bits
+
+
+def test_a_uniform_model_has_8_bits():
+    """logit(x) of a uniform x is logistic."""
+    uniform = Flow((3, 4, 6), Chain(Logit(0.0), Flatten((3, 4, 6))), noise="logistic").double()
+    x = torch.randint(256, (5, 3, 4, 6)).add(torch.rand(5, 3, 4, 6)).double() / 256
+    torch.testing.assert_close(uniform.log_prob(x), torch.zeros(5, dtype=torch.float64), atol=1e-8, rtol=0)
+    torch.testing.assert_close(uniform.bits_per_dim(x), torch.full((5,), 8.0, dtype=torch.float64))
+
+
+def test_bits_per_dim_bound_those_of_the_mass_of_each_level():
+    """One pixel, one of 256 levels: by integrating the density over the cell, and the bits over the noise."""
+    model = shaken(Flow((1, 1, 1), Chain(Affine(1), Flatten((1, 1, 1))), noise="logistic"), 1.0)
+    level, u = 77, (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    x = ((level + u) / 256)[:, None, None, None]
+    with torch.no_grad():
+        mass = model.log_prob(x).exp().mean() / 256
+        bits = model.bits_per_dim(x).mean()
+    assert -mass.log2() <= bits < -mass.log2() + 1e-3
+
+
+def test_loss_is_minus_the_mean_log_likelihood_and_logs_bits():
+    model, x = shaken(Glow((1, 4, 6), 1, 1, 4)), torch.rand(5, 1, 4, 6).double()
+    terms = model.loss(Batch(x))
+    torch.testing.assert_close(terms["loss"], -model.log_prob(x).mean())
+    torch.testing.assert_close(terms["bits_per_dim"], -model.log_prob(x).mean() / 24 / math.log(2) + 8)
+    assert set(RealNVP((2,)).loss(Batch(torch.randn(4, 2)))) == {"loss"}
+
+
+# the parts of the model
+
+
+def test_the_density_of_a_two_level_glow_by_hand():
+    """Gaussians for the half that goes and for the top, with the means and deviations that the priors say."""
+    model = shaken(Glow((2, 4, 8), levels=2, steps=2, hidden=4, classes=3), 0.2)
+    x, y = torch.rand(3, 2, 4, 8).double(), labels(3)
+    *first, prior, split = model.bijection.parts
+    *second, top, _ = split.rest.parts
+    h, log_det = Chain(*first)(x)
+    goes_on, goes = h.chunk(2, 1)
+    raw, shift = prior.net(goes_on).chunk(2, 1)
+    log_p = Normal(-shift * torch.exp(-raw), torch.exp(-raw)).log_prob(goes).sum((1, 2, 3))
+    h, more = Chain(*second)(goes_on)
+    log_scale, shift = (p[y][:, :, None, None] for p in (top.log_scale, top.shift))
+    log_p = log_p + Normal(-shift * torch.exp(-log_scale), torch.exp(-log_scale)).log_prob(h).sum((1, 2, 3))
+    torch.testing.assert_close(model.log_prob(x, y), log_p + log_det + more)
+
+
+@pytest.mark.parametrize("noise", flow.NOISE)
+def test_noise_is_a_density_and_its_draws(noise):
+    log_density, draw = flow.NOISE[noise]
+    line = torch.linspace(-60, 60, 120_001, dtype=torch.float64)
+    density = log_density(line).exp()
+    assert density.sum() * 1e-3 == pytest.approx(1, abs=1e-9)
+    x = draw(torch.empty(200_000, dtype=torch.float64))
+    variance = (density * line.square()).sum() * 1e-3
+    assert x.var() == pytest.approx(variance.item(), rel=0.02) and abs(x.mean()) < 0.02
+    extreme = torch.tensor([-500.0, 500.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(log_density(extreme).sum(), extreme)
+    assert log_density(extreme).isfinite().all() and slope.isfinite().all()
+
+
+def test_couplings_start_as_the_identity_and_scale_as_they_say():
+    x = torch.randn(2, 4, 6, 2)
+    for log_scale, s in ((None, 1.0), (exponential, 1.0), (sigmoid, 1 / (1 + math.exp(-2)))):
+        z, _ = Coupling(conv_net(2, 5, 2 if log_scale is None else 4), log_scale)(x)
+        torch.testing.assert_close(z, torch.cat([x[:, :2], s * x[:, 2:]], 1))
+    z, log_det = Coupling(conv_net(4, 5, 8), Tanh(4), checkerboard(6, 2))(x)
+    assert torch.equal(z, x) and not log_det.any()
+
+
+@pytest.mark.parametrize("log_scale", [None, exponential, sigmoid])
+def test_a_coupling_by_hand(log_scale):
+    """z_2 = s(x_1) * x_2 + t(x_1), and the other part passes."""
+    coupling = shaken(Coupling(mild_conv(2, 2 if log_scale is None else 4), log_scale))
+    x = torch.randn(3, 4, 6, 2).double()
+    out = coupling.net(x[:, :2])
+    scale, shift = (1, out) if log_scale is None else (out[:, :2], out[:, 2:])
+    if log_scale is not None:
+        scale = scale.exp() if log_scale is exponential else torch.sigmoid(scale + 2)
+    torch.testing.assert_close(coupling(x)[0], torch.cat([x[:, :2], scale * x[:, 2:] + shift], 1))
+
+
+def test_a_mask_says_what_stays_and_what_the_net_sees():
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            seen.append(x)
+            return torch.ones(len(x), 2 * x.shape[1], *x.shape[2:])
+
+    for mask in (checkerboard(3, 5), 1 - checkerboard(3, 5), channel_mask(4)):
+        x, keep = torch.randn(2, 4, 3, 5), mask.expand(4, 3, 5)
+        z, log_det = Coupling(Spy(), exponential, mask)(x)
+        torch.testing.assert_close(z, torch.where(keep == 1, x, math.e * x + 1))
+        assert (
+            torch.equal(seen[-1], torch.where(keep == 1, x, torch.zeros(()))) and (log_det == (keep == 0).sum()).all()
+        )
+
+
+def test_masks():
+    assert checkerboard(2, 3).tolist() == [[[1, 0, 1], [0, 1, 0]]]
+    assert channel_mask(4).flatten().tolist() == [1, 1, 0, 0]
+
+
+def test_squeezing_keeps_neighbours_together():
+    x = torch.arange(2 * 4 * 6).reshape(1, 2, 4, 6).float()
+    z = Squeeze()(x)[0]
+    assert z.shape == (1, 8, 2, 3)
+    for c in range(2):
+        for i in range(2):
+            for j in range(2):
+                assert torch.equal(z[0, 4 * c + 2 * i + j], x[0, c, i::2, j::2])
+
+
+def test_the_first_batch_leaves_every_actnorm_with_mean_0_and_deviation_1():
+    """One after the other: each is set by what reaches it when those before it are set."""
+    for model in (Glow((1, 8, 8), levels=2, steps=3, hidden=8), RealNVP((1, 8, 8), 2, 2, 8), RealNVP((2,), hidden=8)):
+        shaken(model, 0.2)  # couplings that do something
+        x = digits().double() if model.images else 3 + 0.1 * torch.randn(500, 2).double()
+        with torch.no_grad():
+            model.start(lambda n, x=x: Batch(x))
+        norms, seen = [m for m in model.modules() if isinstance(m, ActNorm)], []
+        for m in norms:
+            m.register_forward_hook(lambda m, inputs, outputs, seen=seen: seen.append(outputs[0]))
+        for m in model.modules():
+            if isinstance(m, NormalizedConvolution):  # it does without calling its norm
+                m.register_forward_pre_hook(lambda m, inputs: m.parts[0](inputs[0]) and None)
+        model(x)
+        assert len(seen) == len(norms) > 3
+        for z in seen:
+            channels = z.transpose(0, 1).flatten(1)
+            torch.testing.assert_close(channels.mean(1), torch.zeros(len(channels)).double(), atol=1e-9, rtol=0)
+            torch.testing.assert_close(channels.std(1, correction=0), torch.ones(len(channels)).double())
+
+
+def test_a_constant_channel_does_not_make_infinities():
+    norm = ActNorm(2)
+    with torch.no_grad():
+        assert norm.start(torch.full((4, 2), 3.0)).abs().max() < 1 and norm.log_scale.isfinite().all()
+
+
+def test_started_once_and_never_again(monkeypatch):
+    model, x = Glow((1, 8, 8), 1, 1, 4), digits()
+    fit(model, x, epochs=1, progress=False)
+    assert model.started and model.bijection.parts[1].parts[0].log_scale.abs().max() > 0.1
+    monkeypatch.setattr(Chain, "start", None)
+    fit(model, x, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("channels", [(1, 20), (2, 6), (5, 6), (20, 3), (6, 5), (5, 1), (3, 3), (9, 9)])
+def test_convolutions_by_rows_are_convolutions(channels):
+    rows = RowConvolution(*channels).double()
+    whole = nn.Conv2d(*channels, 3, padding=1).double()
+    whole.load_state_dict(rows.state_dict())
+    x = torch.randn(2, channels[0], 4, 7, dtype=torch.float64, requires_grad=True)
+    g = torch.randn(2, channels[1], 4, 7, dtype=torch.float64)
+    for memory in (torch.contiguous_format, torch.channels_last):
+        outs = [net(x.contiguous(memory_format=memory)) for net in (rows, whole)]
+        torch.testing.assert_close(*outs)
+        slopes = [torch.autograd.grad(out, [x, *net.parameters()], g) for out, net in zip(outs, (rows, whole))]
+        torch.testing.assert_close(*slopes)
+
+
+def test_the_norm_and_the_convolution_in_one_product_are_the_two():
+    both = shaken(NormalizedConvolution(4))
+    x = torch.rand(3, *MAP).double()
+    torch.testing.assert_close(both(x), Chain(*both.parts)(x))
+
+
+@pytest.mark.parametrize("lu", [True, False])
+def test_a_convolution_starts_as_a_rotation_and_is_contiguous(lu):
+    convolution = InvertibleConvolution(6, lu)
+    matrix = convolution.matrix()
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(6), atol=1e-5, rtol=0)
+    assert all(t.is_contiguous() for t in convolution.state_dict().values())
+    x = torch.randn(2, 6, 3, 5)
+    torch.testing.assert_close(convolution(x)[0], torch.einsum("ij,bjhw->bihw", matrix, x), atol=1e-5, rtol=1e-5)
+
+
+def test_autocast_leaves_the_bijections_alone():
+    """Networks may run in bfloat16; what becomes a density may not."""
+    model, x = Glow((1, 8, 8), 2, 2, 8), digits()
+    with torch.no_grad():
+        model.start(lambda n: Batch(x))
+    exact, (z, log_det) = model(x), (None, None)
+    with torch.autocast("cpu", torch.bfloat16):
+        z, log_det = model(x)  # the couplings' last layers are zero: no rounding of theirs is seen
+        back = model.inverse(z)
+    assert z.dtype == log_det.dtype == back.dtype == torch.float32
+    torch.testing.assert_close((z, log_det), exact)
+    torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        shaken(model, 0.1).float()
+        assert model.log_prob(x).dtype == torch.float32
+
+
+def test_parts_are_the_levels_coarsest_first():
+    model = shaken(Glow((3, 8, 16), levels=3, steps=1, hidden=4))
+    z, _ = model(torch.rand(2, 3, 8, 16).double())
+    parts = model.parts(z)
+    assert [tuple(p.shape[1:]) for p in parts] == [(48, 1, 2), (12, 2, 4), (6, 4, 8)]
+    assert torch.equal(torch.cat([p.flatten(1) for p in parts], 1), z)
+    assert [tuple(p.shape[1:]) for p in NICE((2,), hidden=(4,)).parts(torch.zeros(1, 2))] == [(2,)]
+
+
+def test_every_pixel_depends_on_the_top():
+    """Noise of the coarsest level reaches everything; that of the finest does not change the coarser ones."""
+    model = shaken(Glow((1, 8, 8), levels=2, steps=4, hidden=8), 0.1)
+    z, _ = model(torch.rand(1, 1, 8, 8).double())
+    top, coarse = z.clone(), model.bijection.parts[-1].rest
+    top[:, 0] += 1
+    assert (model.inverse(top) - model.inverse(z)).abs().gt(1e-9).all()
+    fine = z.clone()
+    fine[:, 32:] += 1
+    assert not torch.equal(model.inverse(fine), model.inverse(z))
+    assert torch.equal(coarse.inverse(fine[:, :32]), coarse.inverse(z[:, :32]))
+
+
+# sampling
+
+
+def test_temperature_scales_the_noise():
+    model = shaken(RealNVP((2,), hidden=8))
+    torch.manual_seed(1)
+    noise = torch.randn(4, 2, dtype=torch.float64)
+    for temperature in (0.0, 0.7, 1.0):
+        torch.manual_seed(1)
+        torch.testing.assert_close(model.sample(4, temperature=temperature), model.inverse(temperature * noise))
+
+
+def test_training_finds_a_gaussian():
+    """Within 0.1 nat of the true density's entropy, and its draws have the right mean and covariance."""
+    factor, mean = torch.tensor([[1.0, 0.8], [0.0, 0.3]]), torch.tensor([2.0, -1.0])
+    x, fresh = (torch.randn(2000, 2) @ factor + mean for _ in range(2))
+    truth = MultivariateNormal(mean, factor.T @ factor)
+    adam = lambda parameters: torch.optim.Adam(parameters, lr=5e-3, fused=True)
+    for model in (RealNVP((2,), couplings=4, hidden=16), NICE((2,), hidden=(16, 16), noise="gaussian")):
+        model.players = lambda m=model: [Player(name="model", moves=m, loss=m.loss, optimizer=adam)]
+        fit(model, x, epochs=15, batch_size=100, progress=False)
+        with torch.no_grad():
+            assert abs(model.log_prob(fresh).mean() - truth.log_prob(fresh).mean()) < 0.1
+        drawn = model.sample(20_000)
+        torch.testing.assert_close(drawn.mean(0), mean, atol=0.2, rtol=0)
+        torch.testing.assert_close(drawn.T.cov(), factor.T @ factor, atol=0.3, rtol=0)
+
+
+def test_images_are_cut_to_their_range():
+    model = shaken(Glow((1, 4, 4), 1, 1, 4)).float()
+    x = model.sample(50, temperature=5.0)
+    assert 0 <= x.min() and x.max() < 1
+
+
+def test_classes_shift_the_top():
+    model = shaken(Glow((1, 4, 4), 1, 1, 4, classes=3))
+    x = torch.rand(1, 1, 4, 4).double().expand(3, -1, -1, -1)
+    assert len(set(model.log_prob(x, torch.arange(3)).tolist())) == 3
+    z, _ = model(x, torch.tensor([1, 1, 1]))
+    torch.testing.assert_close(model.inverse(z, torch.tensor([1, 1, 1])), x)
+    assert model.sample(2, torch.tensor([0, 2])).shape == (2, 1, 4, 4)
+
+
+# errors
+
+
+def test_errors_say_what_to_do():
+    with pytest.raises(
+        ValueError, match="3 levels halve both sides 3 times, which 28 x 28 does not allow.*multiples of 8"
+    ):
+        Glow((1, 28, 28), levels=3)
+    with pytest.raises(ValueError, match="halve"):
+        Glow((1, 28, 30), levels=2)
+    with pytest.raises(ValueError, match="at least 1"):
+        RealNVP((1, 8, 8), levels=0)
+    with pytest.raises(ValueError, match="images"):
+        Glow((2,))
+    with pytest.raises(ValueError, match="additive, exp, sigmoid"):
+        Glow((1, 4, 4), 1, coupling="tanh")
+    with pytest.raises(ValueError, match="gaussian, logistic"):
+        NICE((2,), noise="laplace")
+    for kind in (NICE, RealNVP):
+        with pytest.raises(ValueError, match="two components"):
+            kind((1,))
+    Glow((1, 28, 28), levels=2)
+    RealNVP((1, 28, 28), levels=3)
+    for shape in ((1, 8, 16), (2, 24, 8), (5, 8, 8)):
+        assert Glow(shape, levels=3, steps=1, hidden=2).sample(1).shape == (1, *shape)
+
+
+def test_data_that_are_no_density_s_are_refused():
+    model = Glow((1, 8, 8), 1, 1, 4)
+    whole = data.load("digits-8x8", view="unit").train.batch(torch.arange(8))[0]
+    levels = whole.clamp(max=0.9).mul(255).round()
+    for x in (whole, levels / 255, levels / 256, digits() - 0.5, digits() * 255):
+        with pytest.raises(ValueError, match="dequantized"):
+            model.check(x)
+    model.check(digits())
+    conditional = Glow((1, 8, 8), 1, 1, 4, classes=3)
+    for y in (None, torch.full((32,), 3)):
+        with pytest.raises(ValueError, match="0 to 2"):
+            conditional.check(digits(), y)
+    with pytest.raises(ValueError, match="3 classes"):
+        conditional.log_prob(digits())
+    with pytest.raises(ValueError, match="2 items need 2 labels"):
+        conditional.sample(2)
+
+
+def test_another_coupling_is_another_model(tmp_path):
+    """exp and sigmoid have the same parameters: a checkpoint of one is none of the other."""
+    from lecturekit.checkpoint import CheckpointError
+
+    options = {"epochs": 1, "batch_size": 16, "progress": False, "checkpoint": tmp_path}
+    fit(Glow((1, 8, 8), 1, 1, 4, "exp"), digits(), **options)
+    with pytest.raises(CheckpointError, match="coupling"):
+        fit(Glow((1, 8, 8), 1, 1, 4, "sigmoid"), digits(), resume=True, **options)
+
+
+# another package's Glow
+
+
+def test_beside_normflows():
+    """The same multi-scale Glow, weights copied: log p(x) and samples."""
+    nf = pytest.importorskip("normflows", reason="normflows is not installed: pip install -e '.[bench]'")
+    shape, levels, steps, hidden = (3, 8, 4), 2, 2, 5
+    channels = [shape[0] * 2 ** (level + 2) for level in range(levels)]  # after squeezing, from the finest level on
+    bases, theirs = [], []
+    for level in range(levels):
+        c, h, w = channels[level], shape[1] >> level + 1, shape[2] >> level + 1
+        blocks = [nf.flows.GlowBlock(c, hidden, scale_map="sigmoid", init_zeros=False) for _ in range(steps)]
+        theirs.append([*blocks, nf.flows.Squeeze()])
+        bases.append(nf.distributions.GlowBase((c, h, w) if level == levels - 1 else (c // 2, h, w)))
+    peer = nf.MultiscaleFlow(bases[::-1], theirs[::-1], [nf.flows.Merge() for _ in range(levels - 1)], class_cond=False)
+    shaken(peer, 0.1)
+    for m in peer.modules():
+        if isinstance(m, nf.flows.ActNorm):
+            m.data_dep_init_done = torch.tensor(1.0)
+
+    class Net(nn.Module):
+        """Their net, which interleaves shifts and scales, and shifts before it scales."""
+
+        def __init__(self, net):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x):
+            out = self.net(x)
+            shift, raw = out[:, 0::2], out[:, 1::2]
+            return torch.cat([raw, -shift * torch.sigmoid(raw + 2)], 1)
+
+    class Prior(nn.Module):
+        """Their prior of the half that goes, which does not look at the other."""
+
+        def __init__(self, base):
+            super().__init__()
+            self.base = base
+
+        def forward(self, x):
+            log_scale = self.base.log_scale * torch.exp(3 * self.base.log_scale_logs)
+            mean = self.base.loc * torch.exp(3 * self.base.loc_logs)
+            return torch.cat([-log_scale, -mean * torch.exp(-log_scale)], 1).expand(len(x), -1, *x.shape[2:])
+
+    ours = Glow(shape, levels, steps, hidden, coupling="sigmoid").double()
+    parts = list(ours.bijection.parts)
+    for level in range(levels):
+        blocks = theirs[level][:-1][::-1]  # theirs go from noise to data
+        for step, block in enumerate(blocks):
+            coupling, convolution, norm = block.flows
+            both, couple = parts[1 + 2 * step : 3 + 2 * step]
+            act, mix = both.parts
+            scale = torch.exp(-norm.s.data)
+            act.log_scale.data, act.shift.data = -norm.s.data.flatten(), (-norm.t.data * scale).flatten()
+            mix.permutation, mix.sign = convolution.P, convolution.sign_S
+            mix.weight.data = convolution.L.data.tril(-1) + convolution.U.data.triu(1) + convolution.log_S.data.diag()
+            couple.net = Net(coupling.flows[1].param_map)
+        if level < levels - 1:
+            parts[-2].net = Prior(bases[level])
+            parts = list(parts[-1].rest.parts)
+    said = Prior(bases[-1])(torch.zeros(1, 1, 1, 1)).flatten().chunk(2)
+    parts[-2].log_scale.data, parts[-2].shift.data = (t.detach().clone() for t in said)
+
+    x = torch.rand(4, *shape).double()
+    with torch.no_grad():
+        torch.testing.assert_close(ours.log_prob(x), peer.log_prob(x, None), atol=1e-6, rtol=0)
+        z = [part.double() for part in ours.parts(ours(x)[0])]
+        assert all(part.isfinite().all() for part in z)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: NICE((5,), couplings=3, hidden=(8,)),
+        lambda: RealNVP((5,), couplings=2, hidden=8),
+        lambda: RealNVP((1, 4, 4), levels=1, couplings=1, hidden=4),
+    ],
+)
+def test_nothing_stays_through_a_whole_flow(build):
+    """Every component is moved by others: the parts take turns."""
+    model = shaken(build(), 0.5)
+    x = torch.rand(1, *model.event_shape).double()
+    slopes = torch.autograd.functional.jacobian(lambda x: model(x)[0][0], x).flatten(1)
+    assert ((slopes != 0).sum(1) > 1).all()
+
+
+def test_what_is_let_go_has_a_prior_learned_from_what_goes_on():
+    glow = Glow((1, 8, 8), levels=3, steps=2, hidden=4)
+    assert sum(isinstance(m, Coupling) for m in glow.modules()) == 3 * 2 + 2
+    prior, split = glow.bijection.parts[-2:]
+    assert isinstance(split, Split)
+    x = torch.rand(2, 1, 8, 8)
+    before = glow(x)[0]
+    nn.init.normal_(prior.net[-1].weight)
+    after = glow(x)[0]
+    assert torch.equal(before[:, :32], after[:, :32])  # the half that goes on
+    assert (before[:, 32:] != after[:, 32:]).any()
