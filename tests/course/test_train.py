@@ -1,6 +1,7 @@
 """`lecturekit train`: numbers as JSON, checkpoints, and clear words for what cannot be done."""
 
 import json
+import math
 
 import pytest
 
@@ -98,3 +99,17 @@ def test_an_exact_likelihood_is_no_bound(capsys):
     assert set(result["last_epoch"]) == {"model/loss", "valid/log_likelihood"}
     assert set(result["test"]) == {"log_likelihood_nats", "standard_error", "items"}
     assert -64 < result["test"]["log_likelihood_nats"] < -10
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options"),
+    [
+        ("glow", "digits-8x8", {"levels": 2, "steps": 1, "hidden": 4}),
+        ("nice", "digits-8x8", {"hidden": [8]}),
+        ("realnvp", "toy2d", {"couplings": 2, "hidden": 4}),
+    ],
+)
+def test_flows_too(model, data, options, capsys):
+    arguments = ["--data", data, "--epochs", "1", "--items", "50", "--options", json.dumps(options)]
+    assert main(["train", model, *arguments]) == 0
+    assert math.isfinite(json.loads(capsys.readouterr().out)["test"]["log_likelihood_nats"])
