@@ -162,11 +162,12 @@ def convolutions():
 
 
 def couplings():
-    """Of each level: places, channels; the nets' 3 x 3, 1 x 1 and 3 x 3 convolutions, then the products over the channels."""
+    """Of each level the nets' convolutions, the last one as a product onto nine values a place that are then added up, and the
+    products over the channels."""
     found = []
     for places, channels in ((16 * 16, 4), (8 * 8, 8)):
         n = GLOW_BATCH * places
-        net = [(n, 9 * channels // 2, HIDDEN), (n, HIDDEN, HIDDEN), (n, 9 * HIDDEN, channels), (n, channels, channels)]
+        net = [(n, 9 * channels // 2, HIDDEN), (n, HIDDEN, HIDDEN), (n, HIDDEN, 9 * channels), (n, channels, channels)]
         found += STEPS * [(*product, "both") for product in net]
     return found
 
