@@ -11,7 +11,7 @@ from lecturekit.course import profiles
 from lecturekit.course.notebooks import clean
 
 CHAPTERS = sorted(profiles.CHAPTERS.glob("*.ipynb"))
-MACHINE = re.compile(r"/(?:home|root|Users|tmp)/|[A-Z]:\\|site-packages|\bat 0x[0-9a-f]{6,}")
+MACHINE = re.compile(r"/(?:home|root|Users|tmp)/|\b[A-Z]:\\|site-packages|\bat 0x[0-9a-f]{6,}")
 LIMIT = 2.5e6  # bytes; a course of thirty chapters must still be cloned in seconds
 
 each = pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
