@@ -48,6 +48,9 @@ def throughput(results):
         for variant, row in result["rows"].items():
             times, share = row["over_peer" if peer else "over_bare"], f"{row['share_of_matrix_limit']:.0%}"
             yield f"| {variant} | {number(row['items_per_second'])} | {times:.2f} | {share} |"
+        if "sampling" in result:
+            row = result["sampling"]
+            yield f"| sampling | {number(row['items_per_second'])} | {row['over_peer']:.2f} | |"
         yield ""
 
 
