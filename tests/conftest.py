@@ -18,3 +18,13 @@ def seeded():
     if os.environ.get("OMP_NUM_THREADS") == "1":
         torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def float64():
+    """In double precision: `pytestmark = pytest.mark.usefixtures("float64")` for a whole file."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -14,12 +14,7 @@ from lecturekit.variational.draw import Window
 SHAPE = (2, 5, 7)
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def drawer(**options):

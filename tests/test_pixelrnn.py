@@ -16,12 +16,7 @@ from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, cell, scan
 SHAPES = [((1, 2, 3), 2), ((1, 3, 2), 3), ((2, 2, 2), 2), ((2, 1, 2), 3), ((3, 1, 2), 2), ((3, 2, 1), 3)]
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def states(shape, levels):

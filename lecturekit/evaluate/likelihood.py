@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lecturekit.latent import LatentVariableModel
-from lecturekit.model import GenerativeModel, looking
+from lecturekit.model import GenerativeModel, device_of, looking
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.standard_error:.2f} nats"
+
+
+def parts(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """x and y, n items at a time, on the model's device, after the model's `check`."""
+    device = device_of(model)
+    for i in range(0, len(x), n):
+        xs, ys = x[i : i + n].to(device), None if y is None else y[i : i + n].to(device)
+        model.check(xs, ys)
+        yield xs, ys
 
 
 def importance_bound(
@@ -54,9 +64,7 @@ def importance_bound(
     values = []
     bar = tqdm(total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
     with looking(model, seed) as device, bar:
-        for i in range(0, len(x), items):
-            xs, ys = x[i : i + items].to(device), None if y is None else y[i : i + items].to(device)
-            model.check(xs, ys)
+        for xs, ys in parts(model, x, y, items):
             total = torch.full((len(xs),), -math.inf, device=device)
             for done in range(0, k, at_once):
                 log_w = model.log_weights(xs, min(at_once, k - done), ys)
@@ -88,10 +96,8 @@ def log_likelihood(
     if rows < 1 or len(x) == 0:
         raise ValueError(f"need rows >= 1 and at least one item, not rows={rows} and {len(x)} items")
     values = []
-    with looking(model, seed) as device, tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
-        for i in range(0, len(x), rows):
-            xs, ys = x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
-            model.check(xs, ys)
+    with looking(model, seed), tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
+        for xs, ys in parts(model, x, y, rows):
             values.append(model.log_prob(xs, ys).cpu())
             bar.update(len(xs))
     return Estimate.of(torch.cat(values).double())
@@ -111,10 +117,6 @@ def active_units(
     """
     if len(x) < 2:
         raise ValueError("the variance over items needs at least two of them")
-    with looking(model) as device:
-        means = []
-        for i in range(0, len(x), rows):
-            xs, ys = x[i : i + rows].to(device), None if y is None else y[i : i + rows].to(device)
-            model.check(xs, ys)
-            means.append(model.codes(xs, ys).cpu())
+    with looking(model):
+        means = [model.codes(xs, ys).cpu() for xs, ys in parts(model, x, y, rows)]
     return torch.cat(means).var(0) > threshold

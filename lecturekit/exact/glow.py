@@ -32,8 +32,9 @@ class Glow(Flow):
     levels: each halves the sides, and all but the last let half of the channels go.
     steps: on each level: an ActNorm, a 1x1 convolution and a coupling.
     hidden: channels within the couplings' nets, 512 in [1].
-    coupling: "additive", or affine with s = "exp" of what the net says, as in [1], or "sigmoid" of that and 2, as in the
-        published code: at most 1, so that what is narrow, such as a background, is widened by the norms alone, and slowly.
+    coupling: "additive", or affine with s = "exp" of what the net says, as in [1], or "sigmoid"
+        of that and 2, as in the published code: at most 1, so that what is narrow, such as a
+        background, is widened by the norms alone, and slowly.
     lu: whether the 1x1 convolutions are parametrized by their LU decomposition.
     classes: how many, for p(x | y); None for p(x).
     """

@@ -27,7 +27,20 @@ from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, Sweep, cell, scan
 from lecturekit.model import Batch, GenerativeModel, Terms
 
 
-class Residual(nn.Module):
+class Block(nn.Module):
+    """A map of 2 h features to another, as a whole (forward) or pixel by pixel. Some also read the image."""
+
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+        raise NotImplementedError
+
+    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+        """Called before the first pixel of row i is drawn; what a block can do for a whole row is done here."""
+
+
+class Residual(Block):
     """A block of the PixelCNN: 2h -> h -> (3 x 3) h -> 2h, each after a ReLU, added to its input."""
 
     def __init__(self, hidden: int, channels: int):
@@ -47,9 +60,6 @@ class Residual(nn.Module):
         for layer in self.layers:
             out = layer.pixel(F.relu(out), i, j, memory)
         return x + out
-
-    def row(self, i: int, memory: Memory, image: Tensor) -> None:
-        """Called before the first pixel of row i is drawn: nothing to do."""
 
 
 class LSTM(nn.Module):
@@ -74,7 +84,7 @@ class LSTM(nn.Module):
         return h[:, i + 1, j + 1]
 
 
-class RowLSTM(nn.Module):
+class RowLSTM(Block):
     """A block whose states run down the image, a row at a time: a pixel sees the three above it [1, section 3.1]."""
 
     def __init__(self, hidden: int, channels: int):
@@ -88,11 +98,8 @@ class RowLSTM(nn.Module):
     def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
         return x + self.up.pixel(self.down.pixel(x, i, j, memory), i, j, memory)
 
-    def row(self, i: int, memory: Memory, image: Tensor) -> None:
-        """Called before the first pixel of row i is drawn: nothing to do."""
 
-
-class DiagonalBiLSTM(nn.Module):
+class DiagonalBiLSTM(Block):
     """A block of two sweeps along diagonals, from the top left and from the top right [1, section 3.2].
 
     The second sees its own row to the right, which is yet to come: its map is moved down by one row before it is added.
@@ -121,7 +128,7 @@ class DiagonalBiLSTM(nn.Module):
         return x + self.up.pixel(h, i, j, memory)
 
     def row(self, i: int, memory: Memory, image: Tensor) -> None:
-        """Called before the first pixel of row i is drawn: the sweep from the right runs over row i - 1."""
+        """The sweep from the right runs over row i - 1."""
         if i > 0:
             x = memory[self, "x"][:, i - 1]
             if self.centre is not None:
