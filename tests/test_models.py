@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
-from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan
+from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, dcgan
 from lecturekit.belief import BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
 from lecturekit.exact import NICE, Glow, PixelRNN, RealNVP
@@ -105,6 +105,10 @@ MODELS = {
         for game in ("non-saturating", "minimax", "least-squares")
     },
     "dcgan": (lambda: DCGAN((1, 12, 8), latent=3, width=2), torch.rand(16, 1, 12, 8, generator=RANDOM) * 2 - 1),
+    "lapgan": (
+        lambda: LAPGAN((1, 12, 10), levels=2, latent=3, width=2, hidden=8, classes=3),
+        (torch.rand(16, 1, 12, 10, generator=RANDOM) * 2 - 1, LABELS),
+    ),
     "wgan": (lambda: WGAN((3,), latent=2, hidden=4, penalty=None), torch.randn(16, 3, generator=RANDOM)),
     "wgan-gp": (
         lambda: WGAN((1, 12, 8), 3, discriminator=dcgan.discriminator((1, 12, 8), 2, normalize=False), hidden=4),

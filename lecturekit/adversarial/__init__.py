@@ -2,6 +2,7 @@
 
 from lecturekit.adversarial.dcgan import DCGAN
 from lecturekit.adversarial.gan import GAN
+from lecturekit.adversarial.lapgan import LAPGAN
 from lecturekit.adversarial.wgan import WGAN
 
-__all__ = ["DCGAN", "GAN", "WGAN"]
+__all__ = ["DCGAN", "GAN", "LAPGAN", "WGAN"]

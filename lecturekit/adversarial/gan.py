@@ -35,6 +35,15 @@ def adam(parameters: list[nn.Parameter]) -> Optimizer:
     return Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
+def check_signed(model: GenerativeModel, x: Tensor) -> None:
+    """ValueError for images that do not run from -1 to 1."""
+    if len(model.event_shape) == 3 and (x.min() >= 0 or x.abs().max() > 1):
+        raise ValueError(
+            f'{type(model).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
+            f"{x.max():.4g}"
+        )
+
+
 class GAN(GenerativeModel):
     """A generator and a discriminator, each any network.
 
@@ -79,28 +88,29 @@ class GAN(GenerativeModel):
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
         super().check(x, y)
-        if len(self.event_shape) == 3 and (x.min() >= 0 or x.abs().max() > 1):
-            raise ValueError(
-                f'{type(self).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
-                f"{x.max():.4g}"
-            )
+        check_signed(self, x)
+
+    def given(self, batch: Batch) -> tuple:
+        """What both networks are told beside the noise or the item; a conditional GAN tells them something."""
+        return ()
 
     def noise(self, n: int) -> Float[Tensor, "n latent"]:
         return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
-    def fakes(self, n: int) -> Tensor:
+    def fakes(self, n: int, *given) -> Tensor:
         """(n, *event_shape) of the generator's work, through which gradients flow to it."""
-        return self.generator(self.noise(n))
+        return self.generator(self.noise(n), *given)
 
-    def judge(self, x: Tensor) -> Tensor:
+    def judge(self, x: Tensor, *given) -> Tensor:
         """The discriminator's logits: log D / (1 - D)."""
-        return nets.full_precision(self.discriminator(x))
+        return nets.full_precision(self.discriminator(x, *given))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Also logged: "real" and "fake", the mean probability D that each is real."""
+        given = self.given(batch)
         with torch.no_grad():
-            fakes = self.fakes(len(batch))
-        real, fake = self.judge(batch.x), self.judge(fakes)
+            fakes = self.fakes(len(batch), *given)
+        real, fake = self.judge(batch.x, *given), self.judge(fakes, *given)
         loss = GAMES[self.game][1](real, fake, self.targets)
         return {"loss": loss, **self.seen(real, fake)}
 
@@ -110,7 +120,8 @@ class GAN(GenerativeModel):
         return {"real": judged(real.detach()).mean(), "fake": judged(fake.detach()).mean()}
 
     def generator_loss(self, batch: Batch) -> Terms:
-        return {"loss": GAMES[self.game][0](self.judge(self.fakes(len(batch))))}
+        given = self.given(batch)
+        return {"loss": GAMES[self.game][0](self.judge(self.fakes(len(batch), *given), *given))}
 
     def players(self) -> list[Player]:
         """The discriminator, then the generator."""

@@ -19,13 +19,14 @@ MODELS = {
     "sigmoid-belief-net": "lecturekit.belief:SigmoidBeliefNet",
     "gan": "lecturekit.adversarial:GAN",
     "dcgan": "lecturekit.adversarial:DCGAN",
+    "lapgan": "lecturekit.adversarial:LAPGAN",
     "wgan": "lecturekit.adversarial:WGAN",
     "pixelrnn": "lecturekit.exact:PixelRNN",
     "nice": "lecturekit.exact:NICE",
     "realnvp": "lecturekit.exact:RealNVP",
     "glow": "lecturekit.exact:Glow",
 }
-VIEWS = dict.fromkeys(("gan", "dcgan", "wgan"), "signed")  # of images, where it is not "binary"
+VIEWS = dict.fromkeys(("gan", "dcgan", "lapgan", "wgan"), "signed")  # of images, where it is not "binary"
 VIEWS |= dict.fromkeys(("nice", "realnvp", "glow"), "dequantized")
 OF_VECTORS = ("linear-gaussian", "gaussian-mixture")  # which take a number of dimensions in place of a shape
 

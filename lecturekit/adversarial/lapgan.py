@@ -1,0 +1,232 @@
+"""LAPGAN: a game on every level of a Laplacian pyramid; each adds its detail to a coarser image.
+
+[1] Denton, Chintala, Szlam, Fergus (2015). Deep Generative Image Models using a Laplacian Pyramid of Adversarial
+    Networks. arXiv:1506.05751
+
+    symbol in [1]                       here
+    d(I), u(I)                          reduce, expand
+    I_0 = I, ..., I_K                   images: each has half the rows and columns of the one before
+    h_k = I_k - u(I_{k+1}), h_K = I_K   bands, from `pyramid`; `collapse` adds them up again
+    l_k = u(I_{k+1})                    low
+    G_k(z_k, l_k), G_K(z_K)             stages[k].generator(z, low, y); low is added to what its net says
+    D_k(h_k, l_k), D_K(h_K)             stages[k].discriminator(image, low, y): [1] adds h and l before the first layer
+
+Every stage but the coarsest is trained on the low of data, never on one that was generated: the games do not wait for each
+other, and no player ever sees a whole sample.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from lecturekit import nets
+from lecturekit.adversarial.gan import GAN, adam, check_signed
+from lecturekit.model import Batch, GenerativeModel, Player
+
+
+def reduce(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h/2 w/2"]:
+    """d: blur and halve, by weights (1 3 3 1) / 8 along rows and columns; the image's edges stay where they are."""
+    return F.interpolate(x, [side // 2 for side in x.shape[2:]], mode="bilinear", antialias=True)
+
+
+def expand(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c 2*h 2*w"]:
+    """u: a smooth image of twice the size, by linear interpolation; the image's edges stay where they are."""
+    return F.interpolate(x, [2 * side for side in x.shape[2:]], mode="bilinear")
+
+
+def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
+    """The Gaussian pyramid I_0 = x, ..., I_K, K = levels - 1."""
+    found = [x]
+    while len(found) < levels:
+        found.append(reduce(found[-1]))
+    return found
+
+
+def pyramid(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
+    """The Laplacian pyramid h_0, ..., h_K: what each image has and the next, expanded, has not; then the coarsest image."""
+    gaussian = images(x, levels)
+    return [fine - expand(coarse) for fine, coarse in pairwise(gaussian)] + gaussian[-1:]
+
+
+def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
+    """The image whose pyramid this is: exactly so, whatever `reduce` and `expand` do."""
+    *details, image = bands
+    for detail in reversed(details):
+        image = expand(image) + detail
+    return image
+
+
+class Sketch(nn.Module):
+    """A net at the coarsest level, where images are small enough for full layers; labels, if any, go in as one-hot codes."""
+
+    def __init__(self, net: nn.Module, classes: int):
+        super().__init__()
+        self.net, self.classes = net, classes
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        x = x.flatten(1)
+        return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
+
+
+class Detail(nn.Module):
+    """A net at a finer level, of convolutions; a label goes in as one more plane, which a linear layer makes of it.
+
+    generator: given low, it is shown the noise's plane beside it, and what it says is added to it.
+    """
+
+    def __init__(self, net: nn.Module, event_shape: Sequence[int], classes: int, generator: bool):
+        super().__init__()
+        self.net, self.classes, self.generator = net, classes, generator
+        _, *size = event_shape
+        plane = lambda: nn.Sequential(nn.Linear(classes, size[0] * size[1]), nn.ReLU(), nn.Unflatten(1, (1, *size)))
+        self.label = plane() if classes else None
+
+    def forward(self, x: Tensor, low: Tensor, y: Tensor | None = None) -> Tensor:
+        planes = [x, low] if self.generator else [x]
+        if self.label is not None:
+            planes.append(self.label(F.one_hot(y, self.classes).to(x)))
+        out = self.net(torch.cat(planes, 1))
+        return low + out if self.generator else out
+
+
+class Stage(GAN):
+    """The game of one level: a GAN whose networks are told low, except at the coarsest level, and the label, if there are any."""
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        coarsest: bool,
+        latent: int,
+        width: int,
+        hidden: int,
+        classes: int,
+        game: str,
+        optimizer: Callable[[list[nn.Parameter]], Optimizer],
+    ):
+        channels, *size = event_shape
+        if coarsest:
+            pixels = channels * size[0] * size[1]
+            g = nn.Sequential(
+                nets.mlp([latent + classes, hidden, hidden, pixels]), nn.Tanh(), nn.Unflatten(1, tuple(event_shape))
+            )
+            half = hidden // 2
+            d = nn.Sequential(nn.Linear(pixels + classes, half), nn.ReLU(), nn.Dropout())
+            d.extend([nn.Linear(half, half), nn.ReLU(), nn.Dropout(), nn.Linear(half, 1), nn.Flatten(0)])
+            players = Sketch(g, classes), Sketch(d, classes)
+        else:
+            planes = channels + bool(classes)
+            g = nn.Sequential(nn.Conv2d(planes + 1, width, 7, padding=3), nn.ReLU())
+            g.extend([nn.Conv2d(width, width, 7, padding=3), nn.ReLU(), nn.Conv2d(width, channels, 5, padding=2)])
+            left = [(side - 9) // 2 + 1 for side in size]  # after a 5 x 5 without padding, and another with stride 2
+            d = nn.Sequential(nn.Conv2d(planes, width, 5), nn.ReLU(), nn.Conv2d(width, width, 5, stride=2), nn.ReLU())
+            d.extend([nn.Flatten(), nn.Dropout(), nn.Linear(width * left[0] * left[1], 1), nn.Flatten(0)])
+            players = Detail(g, event_shape, classes, True), Detail(d, event_shape, classes, False)
+        super().__init__(event_shape, latent, *players, game=game, optimizer=optimizer)
+        self.coarsest, self.classes = coarsest, classes
+
+    def given(self, batch: Batch) -> tuple:
+        low = () if self.coarsest else (batch["low"].x,)
+        return (*low, batch.y) if self.classes else low
+
+    def noise(self, n: int) -> Tensor:
+        """Uniform from -1 to 1, as in [1]: (n, latent) numbers, or one plane (n, 1, h, w)."""
+        shape = (self.latent,) if self.coarsest else (1, *self.event_shape[1:])
+        return 2 * torch.rand(n, *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
+
+
+class LAPGAN(GenerativeModel):
+    """A pyramid of games, all of them players of one: two on each level, named after its size.
+
+    event_shape: (C, H, W); H and W must be even on every level but the coarsest, images run from -1 to 1.
+    levels: images in the pyramid: 28, 14 and 7 pixels for three.
+    latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
+    width: channels of the finer levels' nets. hidden: units of the coarsest generator; its judge has half of them.
+    classes: how many, for a generator that is told the class; 0 for none.
+    game, optimizer: as in GAN. The widths are those of the code published with [1].
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 28, 28),
+        levels: int = 3,
+        latent: int = 100,
+        width: int = 64,
+        hidden: int = 1200,
+        classes: int = 0,
+        game: str = "non-saturating",
+        optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
+    ):
+        super().__init__()
+        self.event_shape, self.levels, self.classes = tuple(event_shape), levels, classes
+        channels, *size = event_shape
+        shapes = [(channels, *(side // 2**k for side in size)) for k in range(levels)]
+        if levels < 1 or any(side % 2 ** (levels - 1) for side in size):
+            raise ValueError(
+                f"{levels} levels halve an image {levels - 1} times, which {size[0]} x {size[1]} pixels do not allow"
+            )
+        if levels > 1 and min(shapes[-2][1:]) < 9:
+            raise ValueError(
+                f"the judges of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
+                f"would have {shapes[-2][1]} x {shapes[-2][2]}: take fewer levels than {levels}"
+            )
+        self.stages = nn.ModuleList(
+            Stage(shape, k == levels - 1, latent, width, hidden, classes, game, optimizer)
+            for k, shape in enumerate(shapes)
+        )
+
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        super().check(x, y)
+        check_signed(self, x)
+        if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
+            raise ValueError(
+                f"this LAPGAN is told classes: give it labels from 0 to {self.classes - 1} with the images"
+            )
+
+    def at(self, batch: Batch, k: int) -> Batch:
+        """What the game of level k is played on: its images, and their low. Every player of a round asks, one computes."""
+        if "level 0" not in batch.memo:
+            batch.memo.update({f"level {i}": image for i, image in enumerate(images(batch.x, self.levels))})
+        lower = {} if k == self.levels - 1 else {"low": Batch(expand(batch.memo[f"level {k + 1}"]))}
+        return Batch(batch.memo[f"level {k}"], batch.y, lower, batch.progress)
+
+    def players(self) -> list[Player]:
+        """discriminator-28x28, generator-28x28, and so on down to the coarsest level."""
+        return [
+            replace(
+                player,
+                name=f"{player.name}-{stage.event_shape[1]}x{stage.event_shape[2]}",
+                loss=lambda batch, k=k, loss=player.loss: loss(self.at(batch, k)),
+            )
+            for k, stage in enumerate(self.stages)
+            for player in stage.players()
+        ]
+
+    @torch.no_grad()
+    def draw(self, n: int, y: Tensor | None = None, image: Tensor | None = None) -> list[Tensor]:
+        """n images of every size, coarse to fine, each made from the one before.
+
+        y: (n,) labels, if the model has classes. image: (n, C, h, w), of the size of a level, to begin with: the list goes on
+        from there.
+        """
+        if (y is None) == bool(self.classes):
+            raise ValueError(
+                f"this LAPGAN has {self.classes or 'no'} classes: y={'None' if y is None else 'labels'} given"
+            )
+        told = () if y is None else (y,)
+        found = [self.stages[-1].fakes(n, *told) if image is None else image]
+        sizes = [stage.event_shape for stage in self.stages]
+        if found[0].shape[1:] not in sizes:
+            raise ValueError(f"no level has images of shape {tuple(image.shape[1:])}; there are {sizes}")
+        for stage in reversed(self.stages[: sizes.index(found[0].shape[1:])]):
+            found.append(stage.fakes(n, expand(found[-1]), *told))
+        return [nets.full_precision(image) for image in found]
+
+    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """(n, *event_shape), cut off at -1 and 1: a sum of bands may pass them a little."""
+        return self.draw(n, y)[-1].clamp(-1, 1)
