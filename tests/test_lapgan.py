@@ -153,12 +153,19 @@ def test_the_levels_play_apart():
         assert {own[id(p)] for p, g in zip(everything, found, strict=True) if g is not None} == {i // 2}
 
 
-def test_the_pyramid_is_built_once_a_round():
-    model, batch = small(), Batch(some_images())
-    one, two = model.at(batch, 0), model.at(batch, 1)
-    assert one.x is batch.x and two.x is batch.memo["level 1"]
-    torch.testing.assert_close(one["low"].x, lapgan.expand(lapgan.reduce(batch.x)))
-    assert two.streams == {}
+def test_what_each_level_is_played_on():
+    """Its images, and the next coarser ones expanded; the pyramid is built once a round."""
+    model, batch = small(event_shape=(1, 48, 56), levels=3), Batch(torch.rand(2, 1, 48, 56) * 2 - 1)
+    fine, middle, coarse = (model.at(batch, k) for k in range(3))
+    once = lapgan.reduce(batch.x)
+    assert fine.x is batch.x and middle.x is batch.memo["level 1"] and coarse.x is batch.memo["level 2"]
+    torch.testing.assert_close(middle.x, once)
+    torch.testing.assert_close(coarse.x, lapgan.reduce(once))
+    torch.testing.assert_close(fine["low"].x, lapgan.expand(once))
+    torch.testing.assert_close(middle["low"].x, lapgan.expand(coarse.x))
+    assert coarse.streams == {}
+    for player in model.players():
+        assert player.loss(batch)["loss"].isfinite()
 
 
 def test_sampling_climbs_from_coarse_to_fine():
