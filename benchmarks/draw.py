@@ -1,0 +1,111 @@
+"""DRAW on MNIST, binarized anew in every pass: the ELBO on all test images, beside published ones.
+
+    python benchmarks/draw.py --row whole-10 --checkpoint build/draw
+
+Rows: whole-10 and window-10, ten strokes without attention and with windows of 2 x 2 (read) and 5 x 5 (write), LSTMs of 256
+units; whole-64 and window-64, the paper's 64 strokes, for a GPU. 100 latent numbers a stroke. 60 000 training images, Adam with a
+rate that falls to 0 along half a cosine. The command may be stopped at any moment and repeated: it resumes. Training time is that
+of training alone. Test images are binarized once, with a seed. "nll_by_elbo" is minus the ELBO, of one path for each of all
+10 000 test images; "nll_by_bound" minus L_k on 1 000 of them. The result is added to benchmarks/results/draw.json.
+
+[1] Gregor, Danihelka, Graves, Rezende, Wierstra (2015). DRAW: A Recurrent Neural Network For Image Generation. arXiv:1502.04623
+[2] A public implementation with ten strokes
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from record import add, finished, made, with_cosine
+
+from lecturekit import data, fit
+from lecturekit.evaluate import importance_bound
+from lecturekit.variational import DRAW
+
+# row: strokes, read and write windows, passes, batch, learning rate
+ROWS = {
+    "whole-10": (10, None, None, 30, 100, 3e-3),
+    "window-10": (10, 2, 5, 30, 100, 3e-3),
+    "whole-64": (64, None, None, 100, 128, 1e-3),
+    "window-64": (64, 2, 5, 100, 128, 1e-3),
+}
+
+# minus the ELBO in nats, and where it stands
+PUBLISHED = {
+    "whole-10": [(93.82, "[2], 10 strokes"), (87.40, "[1], 64 strokes; recalled, not checked")],
+    "window-10": [(99.74, "[2], 10 strokes"), (80.97, "[1], 64 strokes")],
+    "whole-64": [(87.40, "[1]; recalled, not checked")],
+    "window-64": [(80.97, "[1]")],
+}
+
+
+class Row(DRAW):
+    rate = 1e-3
+
+    def players(self):
+        return with_cosine(self, self.rate, clip=10.0)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--row", required=True, choices=ROWS)
+    for name, kind in {"hidden": int, "latent": int, "passes": float, "batch": int, "rate": float}.items():
+        arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
+    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    arguments.add_argument("--checkpoint", type=Path, default=None)
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--k", type=int, default=500, help="samples of the bound on 1 000 images")
+    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
+    options = arguments.parse_args()
+
+    steps, read, write, *settings = ROWS[options.row]
+    given = (options.passes, options.batch, options.rate)
+    passes, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
+    hidden, latent = options.hidden or 256, options.latent or 100
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    digits = data.load("mnist", view="binary", **({} if options.trial else {"valid": 0}))
+    torch.manual_seed(options.seed)
+    model = Row((1, 28, 28), steps, latent, hidden, read, write).to(device)
+    model.rate = rate
+    history = finished(
+        fit(
+            model,
+            digits.train.to(device),
+            epochs=passes,
+            batch_size=batch,
+            seed=options.seed,
+            precision=options.precision,
+            checkpoint=options.checkpoint,
+            resume=options.checkpoint is not None,
+        )
+    )
+    x, _ = (digits.valid[:2000] if options.trial else digits.test).tensors(seed=0)
+    once = importance_bound(model, x, k=1)
+    chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:1000]
+    bound = importance_bound(model, x[chosen], k=10 if options.trial else options.k)
+    result = {
+        "row": options.row,
+        "data": "MNIST, all 60 000 for training, binarized anew in every pass; the test images once, with a seed",
+        "nll_by_elbo": round(-once.mean, 2),
+        "standard_error": round(once.standard_error, 2),
+        "images": len(x),
+        "nll_by_bound": round(-bound.mean, 2),
+        "standard_error_of_bound": round(bound.standard_error, 2),
+        "k": options.k,
+        "published": [{"nll_nats": nats, "source": source} for nats, source in PUBLISHED[options.row]],
+        "steps": steps,
+        "hidden": hidden,
+        "latent": latent,
+        "passes": passes,
+        "batch": batch,
+        "rate": rate,
+        "training_elbo_last_pass": round(-sum(last := history["model/loss"][-(60_000 // batch) :]) / len(last), 2),
+        "training_minutes": round(history.seconds / 60, 1),
+        "precision": history.precision,
+        "seed": options.seed,
+    }
+    print(result) if options.trial else add("draw", result | made())
+
+
+if __name__ == "__main__":
+    main()
