@@ -47,7 +47,7 @@ mutants: setup
 bench: setup
 	@$(VENV_PYTHON) -m uv pip install --quiet -c constraints.txt -e '.[bench]'
 	@$(VENV_PYTHON) benchmarks/loop.py
-	@for row in vae iwae vimco dcgan glow; do $(VENV_PYTHON) benchmarks/throughput.py --row $$row || exit; done
+	@for row in vae iwae vimco draw dcgan lapgan cyclegan glow; do $(VENV_PYTHON) benchmarks/throughput.py --row $$row || exit; done
 	@$(VENV_PYTHON) benchmarks/pixel_speed.py
 	@$(VENV_PYTHON) benchmarks/frechet.py
 

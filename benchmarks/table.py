@@ -46,7 +46,8 @@ def throughput(results):
         yield f"| {result['row']} | items per second | {f'times {peer}' if peer else 'times the bare loop'} | share of the matrix-product limit |"
         yield "|---|---|---|---|"
         for variant, row in result["rows"].items():
-            times, share = row["over_peer" if peer else "over_bare"], f"{row['share_of_matrix_limit']:.0%}"
+            times = row["over_peer" if peer else "over_bare"]
+            share = f"{row['share_of_matrix_limit']:.0%}" if "share_of_matrix_limit" in row else ""
             yield f"| {variant} | {number(row['items_per_second'])} | {times:.2f} | {share} |"
         if "sampling" in result:
             row = result["sampling"]
@@ -204,6 +205,35 @@ def pixel_speed(result):
         )
 
 
+def glow(results):
+    yield "**Glow** (`python benchmarks/glow.py --row ...`): bits per dimension of 8-bit images, uniform dequantization, lower is better."
+    yield "Published: [1] Kingma & Dhariwal 2018; [2] Grathwohl et al. 2019, who do not say how they measured: perhaps not the same."
+    yield ""
+    yield "| row | levels, steps, hidden | bits per dimension | published | passes, minutes | test images | precision | machine, commit |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for r in results:
+        yield (
+            f"| {r['row']} | {r['levels']}, {r['steps']}, {r['hidden']} | {r['bits_per_dim']:.3f} ± {r['standard_error']:.3f} | "
+            f"{r['published']:.2f} ({r['source']}) | {r['passes']:g}, {r['training_minutes']} | {number(r['images'])} | "
+            f"{r['precision']} | {where(r)} |"
+        )
+
+
+def draw(results):
+    yield "**DRAW** (`python benchmarks/draw.py --row ...`): nats on MNIST, binarized anew in every pass and once for the test, lower is"
+    yield "better. −ELBO on all 10\u202f000 test images, −L_k on 1\u202f000 of them. Published: [1] Gregor et al. 2015; [2] a public implementation."
+    yield ""
+    yield "| row | strokes, units, latents | −ELBO | −L_k, k | published −ELBO | passes, minutes | precision | machine, commit |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for r in results:
+        beside = "; ".join(f"{p['nll_nats']:.2f} ({p['source']})" for p in r["published"])
+        yield (
+            f"| {r['row']} | {r['steps']}, {r['hidden']}, {r['latent']} | {r['nll_by_elbo']:.2f} ± {r['standard_error']:.2f} | "
+            f"{r['nll_by_bound']:.2f} ± {r['standard_error_of_bound']:.2f}, {r['k']} | {beside} | "
+            f"{r['passes']:g}, {r['training_minutes']} | {r['precision']} | {where(r)} |"
+        )
+
+
 def kill(result):
     yield (
         f"**Killed and resumed** (`python benchmarks/kill.py`): a run of {result['undisturbed_seconds']:.0f} s, killed "
@@ -223,6 +253,8 @@ def tables():
         quadrants,
         pixelrnn,
         pixel_speed,
+        glow,
+        draw,
         modes,
         samples,
         frechet,

@@ -1,9 +1,10 @@
 """Training throughput beside a bare loop and beside a peer from PyPI, in shuffled rounds of one run.
 
-    python benchmarks/throughput.py --row vae|iwae|vimco|dcgan|glow [--rounds 11] [--epochs 2]
+    python benchmarks/throughput.py --row vae|iwae|vimco|draw|dcgan|lapgan|cyclegan|glow [--rounds 11] [--epochs 2]
 
 vae, iwae: VAE 784-500-500-50, and the same with k = 5; beside pythae. vimco: a sigmoid belief net 784-200, 5 samples; no peer
-has one. dcgan: 1 x 28 x 28, width 32; beside torchgan. glow: 2 levels of 8 steps, hidden 64, 512 images of 1 x 32 x 32 in
+has one. draw: 10 strokes, LSTMs of 256. dcgan: 1 x 28 x 28, width 32; beside torchgan. lapgan: 28, 14 and 7 pixels, width 16.
+cyclegan: 28 x 28, width 16, 3 blocks; also with fakes made anew for the discriminators, which share the generators'. glow: 2 levels of 8 steps, hidden 64, 512 images of 1 x 32 x 32 in
 batches of 64; beside normflows, sampling too. Of each row: lecturekit's `fit` in float32 and in bfloat16, the
 peer's own training steps in float32 with the same networks, batch and threads, and the loop that anybody would write by hand
 on the same networks. Medians of items per second; ratios are medians within a round. The machine's rate of matrix products of
@@ -17,7 +18,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import peers
 import torch
@@ -27,10 +28,10 @@ from record import in_rounds, load, made, ratio, save
 from torch.nn import functional as F
 
 from lecturekit import GenerativeModel, data, fit
-from lecturekit.adversarial import DCGAN
+from lecturekit.adversarial import DCGAN, LAPGAN, CycleGAN
 from lecturekit.belief import SigmoidBeliefNet
 from lecturekit.exact import Glow
-from lecturekit.variational import IWAE, VAE
+from lecturekit.variational import DRAW, IWAE, VAE
 
 K = 5
 
@@ -81,6 +82,103 @@ def dcgan_by_hand(split, epochs):
         of_g.zero_grad()
         cross_entropy(d(g(torch.randn(BATCH, 100))), ones).backward()
         of_g.step()
+    return time.perf_counter() - started
+
+
+STROKES, UNITS, LATENT = 10, 256, 100
+
+
+def draw():
+    return DRAW(steps=STROKES, latent=LATENT, hidden=UNITS)
+
+
+def draw_by_hand(model, x):
+    """Minus the ELBO as anybody would write it, without attention."""
+    x = x.flatten(1)
+    canvas, kl = model.blank.flatten().expand(len(x), -1), 0
+    state, hand = (
+        (hand.first.expand(len(x), -1), torch.zeros(len(x), UNITS)) for hand in (model.encoder, model.decoder)
+    )
+    for _ in range(STROKES):
+        state = model.encoder.cell(torch.cat([x, x - canvas.sigmoid(), hand[0]], 1), state)
+        mean, log_scale = model.to_latent(state[0]).chunk(2, 1)
+        hand = model.decoder.cell(mean + log_scale.exp() * torch.randn_like(mean), hand)
+        canvas = canvas + model.to_patch(hand[0])
+        kl = kl + 0.5 * (mean**2 + (2 * log_scale).exp() - 1 - 2 * log_scale).sum()
+    return (F.binary_cross_entropy_with_logits(canvas, x, reduction="sum") + kl) / len(x)
+
+
+def lapgan_by_hand(split, epochs):
+    """All players' turns on all levels; the pyramid once a round."""
+    model = LAPGAN(width=16)
+    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+    optimizers = [(adam(stage.discriminator), adam(stage.generator)) for stage in model.stages]
+    ones, zeros, cross_entropy = torch.ones(BATCH), torch.zeros(BATCH), F.binary_cross_entropy_with_logits
+    started = time.perf_counter()
+    row = torch.cat([torch.randperm(len(split)) for _ in range(epochs + 1)])
+    for step in range(-(-epochs * len(split) // BATCH)):
+        x, _ = split.batch(row[step * BATCH : (step + 1) * BATCH])
+        for k, (stage, (of_d, of_g)) in enumerate(zip(model.stages, optimizers, strict=True)):
+            g, d, low = stage.generator.net, stage.discriminator.net, None
+            if k < 2:
+                coarse = F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
+                low = F.interpolate(coarse, scale_factor=2.0, mode="bilinear")
+                make = lambda g=g, low=low: low + g(torch.cat([2 * torch.rand_like(low) - 1, low], 1))
+            else:
+                x, make = x.flatten(1), lambda g=g: g(2 * torch.rand(BATCH, 100) - 1).flatten(1)
+            of_d.zero_grad()
+            with torch.no_grad():
+                fake = make()
+            (cross_entropy(d(x), ones) + cross_entropy(d(fake), zeros)).backward()
+            of_d.step()
+            of_g.zero_grad()
+            cross_entropy(d(make()), ones).backward()
+            of_g.step()
+            x = coarse if k < 2 else x
+    return time.perf_counter() - started
+
+
+PICTURES = 16  # in a batch of CycleGAN
+
+
+def cyclegan(**options):
+    return CycleGAN(width=16, blocks=3, layers=2, **options)
+
+
+class Twice(CycleGAN):
+    """Makes every fake twice: for the generators, and anew for the discriminators."""
+
+    def judge_loss(self, batch, domain):
+        batch.memo.clear()
+        return super().judge_loss(batch, domain)
+
+
+def cyclegan_twice(split, epochs):
+    model = Twice(width=16, blocks=3, layers=2)
+    streams = {"x": split, "b": split}
+    return fit(model, streams, epochs=epochs, batch_size=PICTURES, precision="float32", progress=False).seconds
+
+
+def cyclegan_by_hand(split, epochs):
+    """The generators' turn, then both discriminators' on fakes that are kept, without an image pool."""
+    model = cyclegan(pool=0)
+    g, d = model.generators, model.judges
+    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+    of_g, of_d = adam(g), {name: adam(d[name]) for name in "ab"}
+    started = time.perf_counter()
+    rows = [torch.cat([torch.randperm(len(split)) for _ in range(epochs + 1)]) for _ in "ab"]
+    for step in range(-(-epochs * len(split) // PICTURES)):
+        a, b = (split.batch(row[step * PICTURES : (step + 1) * PICTURES])[0] for row in rows)
+        of_g.zero_grad()
+        fake = {"b": g["b"](a), "a": g["a"](b)}
+        fooled = sum(((d[name](fake[name]) - 1) ** 2).mean() for name in "ab")
+        back = (g["a"](fake["b"]) - a).abs().mean() + (g["b"](fake["a"]) - b).abs().mean()
+        (fooled + 10 * back).backward()
+        of_g.step()
+        for name, real in (("a", a), ("b", b)):
+            of_d[name].zero_grad()
+            (((d[name](real) - 1) ** 2).mean() / 2 + (d[name](fake[name].detach()) ** 2).mean() / 2).backward()
+            of_d[name].step()
     return time.perf_counter() - started
 
 
@@ -161,6 +259,12 @@ def convolutions():
     return judged + forged + [(BATCH * n, a, b, "inputs") for n, a, b in CONVOLUTIONS]
 
 
+def strokes():
+    """Of each stroke: encoder, its latents, decoder, canvas; an LSTM's inputs and states in one product."""
+    net = [(2 * 784 + 2 * UNITS, 4 * UNITS), (UNITS, 2 * LATENT), (LATENT + UNITS, 4 * UNITS), (UNITS, 784)]
+    return STROKES * [(BATCH, *product, "both") for product in net]
+
+
 def couplings():
     """Of each level the nets' convolutions, the last one as a product onto nine values a place that are then added up, and the
     products over the channels."""
@@ -182,10 +286,12 @@ class Row:
     title: str
     model: Callable[[], GenerativeModel]
     bare: Callable  # (split, epochs) -> seconds
-    products: list[tuple]
+    products: list[tuple] | None = None  # None: no limit is named
     peer: tuple[str, Callable] | None = None  # its name; (split, epochs) -> seconds
     images: Callable[[], data.Split] = lambda: digits("binary")
     batch: int = BATCH
+    data: Callable = lambda split: split  # what fit is given
+    also: dict[str, Callable] = field(default_factory=dict)  # further variants: (split, epochs) -> seconds
     sampling: tuple[Callable, Callable] | None = None  # ours and the peer's: split -> seconds for as many images
 
 
@@ -210,6 +316,28 @@ ROWS = {
         lambda split, epochs: bare(lambda: SigmoidBeliefNet(layers=(200,), k=K), split, epochs, vimco_by_hand),
         [(BATCH, 784, 200, "weights"), (K * BATCH, 200, 784, "weights")],  # no gradient goes to bits
     ),
+    "draw": Row(
+        "DRAW, 10 strokes, LSTMs of 256, without attention",
+        draw,
+        lambda split, epochs: bare(draw, split, epochs, draw_by_hand),
+        strokes(),
+        images=lambda: digits("binary", 1024),
+    ),
+    "lapgan": Row(
+        "LAPGAN 28, 14, 7 pixels, width 16",
+        lambda: LAPGAN(width=16),
+        lapgan_by_hand,
+        images=lambda: digits("signed", 1024),
+    ),
+    "cyclegan": Row(
+        "CycleGAN 1 x 28 x 28, width 16, 3 blocks, patches of 34",
+        cyclegan,
+        cyclegan_by_hand,
+        images=lambda: digits("signed", 256),
+        batch=PICTURES,
+        data=lambda split: {"x": split, "b": split},
+        also={"fakes made twice, float32": cyclegan_twice},
+    ),
     "dcgan": Row(
         "DCGAN 1 x 28 x 28, width 32",
         lambda: DCGAN(width=32),
@@ -226,7 +354,7 @@ ROWS = {
         ("normflows", lambda split, epochs: peers.normflows_glow(split, epochs, STEPS, HIDDEN, GLOW_BATCH)),
         lambda: digits("dequantized", 512, pad=2),
         GLOW_BATCH,
-        (glow_sampling, lambda split: peers.normflows_sampling(split, STEPS, HIDDEN, GLOW_BATCH)),
+        sampling=(glow_sampling, lambda split: peers.normflows_sampling(split, STEPS, HIDDEN, GLOW_BATCH)),
     ),
 }
 
@@ -259,13 +387,16 @@ def main():
     split = row.images()
 
     def by_fit(precision):
-        return fit(row.model(), split, epochs=epochs, batch_size=row.batch, precision=precision, progress=False).seconds
+        return fit(
+            row.model(), row.data(split), epochs=epochs, batch_size=row.batch, precision=precision, progress=False
+        ).seconds
 
     variants = {
         "fit, float32": lambda: by_fit("float32"),
         "fit, bfloat16": lambda: by_fit("bfloat16"),
         "bare loop, float32": lambda: row.bare(split, epochs),
     }
+    variants |= {name: lambda run=run: run(split, epochs) for name, run in row.also.items()}
     if row.peer:
         variants[f"{row.peer[0]}, float32"] = lambda: row.peer[1](split, epochs)
     if row.sampling:
@@ -275,20 +406,22 @@ def main():
 
     def limit():
         for dtype, found in limits.items():
-            found.append(matrix_rate(row.products, dtype))
+            if row.products:
+                found.append(matrix_rate(row.products, dtype))
 
     times = in_rounds(variants, options.rounds, after=limit)
     sampling = [times.pop(name) for name in ("sampling", "sampling by the peer") if name in times]
     items = epochs * len(split)
     rows = {}
     for name, seconds in times.items():
-        most = row.batch * statistics.median(limits[torch.bfloat16 if "bfloat16" in name else torch.float32])
         rate = items / statistics.median(seconds)
         rows[name] = {
             "items_per_second": round(rate),
             "over_bare": round(ratio(times["bare loop, float32"], seconds), 2),
-            "share_of_matrix_limit": round(rate / most, 2),
         }
+        if row.products:
+            limit_of = limits[torch.bfloat16 if "bfloat16" in name else torch.float32]
+            rows[name]["share_of_matrix_limit"] = round(rate / row.batch / statistics.median(limit_of), 2)
         if row.peer:
             rows[name]["over_peer"] = round(ratio(times[f"{row.peer[0]}, float32"], seconds), 2)
         print(f"{name:24}", rows[name])
