@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
-from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, dcgan
+from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, CycleGAN, dcgan
 from lecturekit.belief import BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
 from lecturekit.exact import NICE, Glow, PixelRNN, RealNVP
@@ -108,6 +108,10 @@ MODELS = {
     "lapgan": (
         lambda: LAPGAN((1, 12, 10), levels=2, latent=3, width=2, hidden=8, classes=3),
         (torch.rand(16, 1, 12, 10, generator=RANDOM) * 2 - 1, LABELS),
+    ),
+    "cyclegan": (
+        lambda: CycleGAN((1, 8, 12), width=2, blocks=1, downs=1, layers=1, identity=0.5, pool=6),
+        {name: torch.rand(n, 1, 8, 12, generator=RANDOM) * 2 - 1 for name, n in {"x": 16, "b": 20}.items()},
     ),
     "wgan": (lambda: WGAN((3,), latent=2, hidden=4, penalty=None), torch.randn(16, 3, generator=RANDOM)),
     "wgan-gp": (

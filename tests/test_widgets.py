@@ -14,10 +14,12 @@ import torch
 from matplotlib.figure import Figure
 from nbformat import v4
 from PIL import Image
+from scipy.stats import binomtest
 
 from lecturekit import fit, show
 from lecturekit.course.notebooks import WIDGET, WIDGET_NOTE, tidy
 from lecturekit.evaluate import divergences
+from lecturekit.show import widgets
 from lecturekit.variational import LinearGaussian
 
 MEASURES = {
@@ -163,6 +165,81 @@ def test_what_is_painted_above_the_line_is_what_a_model_is_given():
     assert seen[-1][0] == [[0, 0]] * 3 and len(seen) == 5  # one drawing for the whole canvas
     with pytest.raises(ValueError, match="from 0 to 3, the picture's height, not 4"):
         show.paint(draw, torch.zeros(3, 2, dtype=torch.long), rows=4)
+
+
+def asked_about(panel):
+    """The kind of the picture that stands there: real ones are white here, generated ones black, hidden ones grey."""
+    return {255: "real", 0: "generated", 128: "hidden"}[int(pixels(panel)[100, 100, 0])]
+
+
+def pictures_real_and_made(n_real=3, n_made=5):
+    return torch.ones(n_real, 1, 4, 4), torch.zeros(n_made, 1, 4, 4)
+
+
+def test_real_or_fake_counts_what_was_taken_for_the_other():
+    panel = show.real_or_fake(*pictures_real_and_made(), published={"theirs": 0.4})
+    assert panel.words.value == (
+        "Picture 1 of 6: real or generated? So far 0 of 0 generated ones taken for real and 0 of 0 real ones taken for "
+        "generated."
+    )
+    empty, kinds = pixels(panel), []
+    for _ in range(6):  # all taken for real
+        kinds.append(asked_about(panel))
+        panel.controls["real"].click()
+        assert panel.words.value.startswith(f"The last one was {kinds[-1]}. ")
+    assert sorted(kinds) == ["generated"] * 3 + ["real"] * 3  # as many of each, whatever there were
+    assert panel.words.value.endswith(
+        "That was the last picture. So far 3 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
+    )
+    assert (pixels(panel)[:, 600:] != empty[:, 600:]).any() and asked_about(panel) == "hidden"
+    assert panel.controls["real"].disabled and panel.controls["generated"].disabled
+    again = show.real_or_fake(*pictures_real_and_made())
+    for kind in kinds:  # the same seed, the same order: all answers right
+        assert asked_about(again) == kind
+        again.controls[kind].click()
+    assert again.words.value.endswith(
+        "So far 0 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
+    )
+
+
+def test_a_picture_is_hidden_when_its_time_is_over_and_only_then(monkeypatch):
+    set_ = []
+
+    class Clock:
+        def __init__(self, seconds, call, args):
+            self.end = lambda: call(*args)
+            set_.append((seconds, self))
+
+        def start(self):
+            pass
+
+    monkeypatch.setattr(threading, "Timer", Clock)
+    panel = show.real_or_fake(*pictures_real_and_made())
+    assert not set_  # without limit
+    panel.controls["shown"].value = 200
+    first = asked_about(panel)
+    panel.controls[first].click()
+    assert [seconds for seconds, _ in set_] == [0.2, 0.2]
+    set_[0][1].end()  # the first one's: too late
+    assert asked_about(panel) != "hidden"
+    set_[1][1].end()
+    assert asked_about(panel) == "hidden" and "Picture 2 of 6" in panel.words.value
+    panel.controls["generated"].click()
+    assert asked_about(panel) != "hidden"
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 7), (3, 10), (40, 100), (9, 9)])
+def test_the_interval_of_a_rate_is_wilsons(k, n):
+    by_scipy = binomtest(k, n).proportion_ci(method="wilson")
+    assert widgets._wilson(k, n) == pytest.approx((by_scipy.low, by_scipy.high), abs=1e-6)
+    assert widgets._wilson(0, 0) == (0, 1)
+
+
+def test_pictures_that_cannot_stand_beside_each_other_are_refused():
+    with pytest.raises(ValueError, match=r"of one shape, not \(3, 1, 4, 4\) and \(5, 1, 5, 5\)"):
+        show.real_or_fake(torch.ones(3, 1, 4, 4), torch.ones(5, 1, 5, 5))
+    with pytest.raises(ValueError, match="need some real and some generated images"):
+        show.real_or_fake(*pictures_real_and_made(n_made=0))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from lecturekit.show.diagrams import diagram, source
 from lecturekit.show.figures import COLOURS, INK, animate, curves, grid, manifold, pairs, put, style, walk
-from lecturekit.show.widgets import Live, divergences, paint, plane
+from lecturekit.show.widgets import Live, divergences, paint, plane, real_or_fake
 
 __all__ = [
     "COLOURS",
@@ -18,6 +18,7 @@ __all__ = [
     "pairs",
     "plane",
     "put",
+    "real_or_fake",
     "source",
     "style",
     "walk",

@@ -8,6 +8,7 @@ import gc
 import html
 import io
 import math
+import threading
 import time
 from _thread import interrupt_main
 from collections.abc import Callable, Mapping
@@ -309,6 +310,128 @@ def paint(
     again.on_click(panel.redraw)
     clear.on_click(wipe)
     return panel
+
+
+def real_or_fake(
+    real: Tensor,
+    fake: Tensor,
+    *,
+    published: Mapping[str, float] | None = None,
+    limits: tuple[float, float] = (0, 1),
+    seed: int = 0,
+) -> Panel:
+    """Real or fake? Pictures one after another, as many real as generated, in an order of chance; a score of your answers.
+
+    real, fake: (N, C, H, W) and (M, C, H, W). The score: of the generated ones, how many you took for real, and of the real ones, how many for generated, each with
+    Wilson's 95 % interval. A picture may be shown for a limited time, as briefly as 50 ms.
+    published: rates of generated pictures taken for real, by name, to stand beside yours. limits: the values shown as black and
+    white. seed: of the choice and the order.
+    """
+    import ipywidgets
+
+    if real.shape[1:] != fake.shape[1:] or not len(real) or not len(fake):
+        raise ValueError(
+            f"need some real and some generated images of one shape, not {tuple(real.shape)} and {tuple(fake.shape)}"
+        )
+    n, random = min(len(real), len(fake)), torch.Generator().manual_seed(seed)
+    chosen = [pool[torch.randperm(len(pool), generator=random)[:n].to(pool.device)].cpu() for pool in (real, fake)]
+    pictures, order = torch.cat(chosen), torch.randperm(2 * n, generator=random).tolist()
+    taken: dict[str, list[bool]] = {"real": [], "generated": []}  # of each kind: was it taken for the other?
+    names = {"generated": "generated,\ntaken for real", "real": "real,\ntaken for generated"}
+
+    with rc_context(style()):
+        figure = Figure(figsize=(4.8, 2.4))
+        axis = figure.subplots()
+        bars = axis.barh(list(names.values()), [1.0, 1.0], height=0.4, alpha=0.3, color=COLOURS["blue"])
+        (points,) = axis.plot([], [], "o", color=INK)
+        marks = zip(
+            (published or {}).items(), cycle(("orange", "green", "red")), cycle(("--", ":", "-.")), strict=False
+        )
+        for (name, rate), colour, line in marks:
+            axis.plot([rate, rate], [-0.4, 0.4], line, color=COLOURS[colour], label=f"{name}: {rate:.0%}")
+        axis.set(xlim=(0, 1), ylim=(1.5, -0.5), xlabel="share, with its 95 % interval")
+        axis.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+        axis.grid(visible=False, axis="y")
+        if published:
+            figure.legend(loc="outside upper left", fontsize="small")
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+    def score() -> np.ndarray:
+        found = [_wilson(sum(taken[kind]), len(taken[kind])) for kind in names]
+        for bar, (low, high) in zip(bars, found, strict=True):
+            bar.set_x(low)
+            bar.set_width(high - low)
+        seen = [(sum(t) / len(t), i) for i, t in enumerate(taken[kind] for kind in names) if t]
+        points.set_data([x for x, _ in seen], [y for _, y in seen])
+        return _pixels(figure)
+
+    buttons = [ipywidgets.Button(description=kind, tooltip=f"the picture is {kind}") for kind in taken]
+    limit = ipywidgets.Dropdown(
+        options={"without limit": None} | {f"for {t} ms": t for t in (2000, 1000, 500, 200, 100, 50)},
+        description="shown",
+    )
+    board, showing, last = score(), 0, ""
+
+    def draw() -> tuple[np.ndarray, str]:
+        turn, side = sum(map(len, taken.values())), len(board)
+        sheet = np.full((side, side, 4), [128, 128, 128, 255], np.uint8)
+        if turn < 2 * n and not hidden:
+            tile = Image.fromarray((_tiles(pictures[order[turn]][None], 1, limits) * 255).round().astype(np.uint8))
+            scale = min(side / tile.width, side / tile.height)
+            tile = tile.resize((int(tile.width * scale), int(tile.height * scale)), Image.Resampling.NEAREST)
+            sheet[:] = 0
+            sheet[: tile.height, : tile.width] = np.asarray(tile)
+        asked = f"Picture {turn + 1} of {2 * n}: real or generated?" if turn < 2 * n else "That was the last picture."
+        counts = [
+            f"{sum(taken[kind])} of {len(taken[kind])} {what}"
+            for kind, what in (
+                ("generated", "generated ones taken for real"),
+                ("real", "real ones taken for generated"),
+            )
+        ]
+        words = f"{last}{asked} So far {' and '.join(counts)}."
+        return np.concatenate([sheet, np.zeros((side, 32, 4), np.uint8), board], axis=1), words
+
+    hidden = False
+    panel = Panel({"real": buttons[0], "generated": buttons[1], "shown": limit}, draw)
+
+    def begin(change: Any = None) -> None:
+        nonlocal hidden, showing
+        hidden, showing = False, showing + 1
+        panel.redraw()
+        if limit.value is not None:
+            timer = threading.Timer(limit.value / 1000, hide, [showing])
+            timer.daemon = True
+            timer.start()
+
+    def hide(which: int) -> None:
+        nonlocal hidden
+        if which == showing:  # else there is another picture by now
+            hidden = True
+            panel.redraw()
+
+    def answer(button: Any) -> None:
+        nonlocal board, last
+        turn = sum(map(len, taken.values()))
+        kind = "real" if order[turn] < n else "generated"
+        taken[kind].append(button.description != kind)
+        board, last = score(), f"The last one was {kind}. "
+        for each in buttons:
+            each.disabled = turn + 1 == 2 * n
+        begin()
+
+    limit.observe(begin, "value")
+    for button in buttons:
+        button.on_click(answer)
+    return panel
+
+
+def _wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % interval for a rate of which k of n were seen: it stays within 0 and 1, and n may be 0."""
+    middle = (k + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * math.sqrt(k * (n - k) / max(n, 1) + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 class Live:

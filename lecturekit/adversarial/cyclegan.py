@@ -1,0 +1,271 @@
+"""CycleGAN: two collections of pictures without pairs, two translators, and the way there and back must lead home.
+
+[1] Zhu, Park, Isola, Efros (2017). Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks.
+    arXiv:1703.10593
+[2] Shrivastava, Pfister, Tuzel, Susskind, Wang, Webb (2017). Learning from Simulated and Unsupervised Images through
+    Adversarial Training. arXiv:1612.07828
+[3] Isola, Zhu, Zhou, Efros (2017). Image-to-Image Translation with Conditional Adversarial Networks. arXiv:1611.07004
+
+    symbol in [1]            here
+    X, Y                     domains a (batch.x) and b (batch["b"].x)
+    G: X -> Y, F: Y -> X     into("b", x), into("a", y)
+    D_X, D_Y                 judge("a", x), judge("b", y): no probabilities but values, squared [1, section 4]
+    L_cyc                    "cycle" of generators_loss                  eq. 2
+    lambda                   cycle                                       eq. 3
+    L_identity               "identity" of generators_loss               section 5.2
+    buffer of 50 images      ImagePool, from [2]
+    70 x 70 PatchGAN         judge(event_shape, layers=3), from [3]; receptive_field says 70
+
+A norm ||.||_1 is taken per pixel, as the authors' code takes it: a mean over all numbers, which lambda = 10 refers to.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from lecturekit import nets
+from lecturekit.adversarial import losses
+from lecturekit.adversarial.dcgan import initialize
+from lecturekit.adversarial.gan import adam, check_signed
+from lecturekit.model import Batch, GenerativeModel, Player, Terms
+
+OTHER = {"a": "b", "b": "a"}
+EXAMPLES = 64  # pictures of A that a model keeps, to have something to translate when it is sampled
+
+
+class Residual(nn.Sequential):
+    """x plus what the layers make of it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
+
+
+def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, downs: int = 2) -> nn.Sequential:
+    """(n, C, H, W) -> (n, C, H, W) in (-1, 1): `downs` halvings, `blocks` residual blocks, and back up.
+
+    The first map has `width` channels, each halving doubles them. Being convolutional it takes larger pictures, too.
+    ValueError for sides that cannot be halved so often.
+    """
+    channels, *size = event_shape
+    # padding by reflection needs more pixels than it adds: 3 at the picture, 1 at the innermost map
+    if min(size) < max(4, 2 * 2**downs) or any(side % 2**downs for side in size):
+        raise ValueError(
+            f"{downs} halvings want sides of at least {max(4, 2 * 2**downs)} pixels that {2**downs} divides, not "
+            f"{size[0]} x {size[1]}; give fewer downs, or pad the pictures"
+        )
+    # no bias where a norm follows: it would be subtracted again
+    norm = lambda n: [nn.InstanceNorm2d(n), nn.ReLU()]
+    same = lambda n: [nn.ReflectionPad2d(1), nn.Conv2d(n, n, 3, bias=False)]
+    widths = [width * 2**i for i in range(downs + 1)]
+    layers = [nn.ReflectionPad2d(3), nn.Conv2d(channels, width, 7, bias=False), *norm(width)]
+    for a, b in pairwise(widths):
+        layers += [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), *norm(b)]
+    n = widths[-1]
+    layers += [Residual(*same(n), *norm(n), *same(n), nn.InstanceNorm2d(n)) for _ in range(blocks)]
+    for a, b in pairwise(reversed(widths)):
+        layers += [nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=False), *norm(b)]
+    return initialize(nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()))
+
+
+def judge(event_shape: Sequence[int], width: int = 64, layers: int = 3) -> nn.Sequential:
+    """(n, C, H, W) -> a map of values (n, 1, h, w), each about a patch of the picture: `layers` halvings, all kernels 4 x 4.
+
+    ValueError for pictures of which nothing would be left.
+    """
+    channels, *size = event_shape
+    net, before = [], channels
+    for i in range(layers + 1):
+        stride, after = 1 + (i < layers), width * min(2**i, 8)
+        size = [(side - 2) // stride + 1 for side in size]
+        norm = [nn.InstanceNorm2d(after)] if i > 0 else []
+        net += [nn.Conv2d(before, after, 4, stride, padding=1, bias=not norm), *norm, nn.LeakyReLU(0.2)]
+        before = after
+    if min(size) < 2:  # the norm wants two numbers at least, the last kernel two pixels a side
+        raise ValueError(
+            f"a judge with {layers} layers leaves nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
+        )
+    return initialize(nn.Sequential(*net, nn.Conv2d(before, 1, 4, padding=1)))
+
+
+def receptive_field(net: nn.Module) -> int:
+    """The side of the patch, in pixels, that one output of a row of convolutions sees.
+
+    Norms are not counted: statistics over a whole map let every output know a little of all pixels.
+    """
+    side, step = 1, 1
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            side, step = side + (layer.kernel_size[0] - 1) * step, step * layer.stride[0]
+    return side
+
+
+class ImagePool(nn.Module):
+    """Fakes of earlier rounds, so that a judge does not forget what it has learned of them [2].
+
+    In training each fake is stored and handed on while there is room; then, with probability 1/2, it is exchanged for a
+    stored one. The fakes of one batch are exchanged at different places, so `size` of them at most. In eval mode, and
+    with size 0, fakes pass.
+    """
+
+    def __init__(self, size: int, event_shape: Sequence[int]):
+        super().__init__()
+        self.size = size
+        self.register_buffer("images", torch.zeros(size, *event_shape))
+        self.register_buffer("count", torch.tensor(0))
+
+    @torch.no_grad()
+    def forward(self, fakes: Tensor) -> Tensor:
+        if not self.training or self.size == 0:
+            return fakes
+        n, device = min(len(fakes), self.size), fakes.device
+        new, full = fakes[:n].to(self.images), self.count >= self.size  # nothing here waits for the device
+        places = torch.where(
+            full,
+            torch.randperm(self.size, device=device)[:n],
+            (self.count + torch.arange(n, device=device)) % self.size,
+        )
+        old, heads = self.images[places], torch.rand(n, *[1] * (fakes.ndim - 1), device=device) < 0.5
+        self.images[places] = torch.where(heads | ~full, new, old)
+        self.count.add_(n).clamp_(max=self.size)
+        return torch.cat([torch.where(heads & full, old, new), fakes[n:].to(new)])
+
+
+class CycleGAN(GenerativeModel):
+    """Two generators and two discriminators on unpaired pictures of two domains, A and B, of one shape.
+
+    Train it on two streams: fit(model, {"x": pictures of A, "b": pictures of B}, ...), pictures from -1 to 1
+    (view="signed"). The generators move first; the discriminators see the very fakes that they moved on, or some of the pools.
+
+    event_shape: of both domains, (C, H, W), or (D,) with networks of your own.
+    width, blocks, downs: of the generators, see `generator`. width, layers: of the discriminators, see `judge`.
+    cycle: the weight lambda of the cycle's error. identity: of the identity term, in units of lambda: 0.5 in [1] for paintings.
+    pool: fakes of earlier rounds kept for each discriminator.
+    decay: the share of the training, at its end, in which all learning rates fall linearly to 0.
+    generators: (A to B, B to A), judges: (of A, of B): any networks in place of the published ones.
+    optimizer: of each player.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 28, 28),
+        width: int = 64,
+        blocks: int = 9,
+        downs: int = 2,
+        layers: int = 3,
+        cycle: float = 10.0,
+        identity: float = 0.0,
+        pool: int = 50,
+        decay: float = 0.5,
+        generators: Sequence[nn.Module] | None = None,
+        judges: Sequence[nn.Module] | None = None,
+        optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
+    ):
+        super().__init__()
+        if not 0 <= decay <= 1:
+            raise ValueError(f"decay is a share of the training, from 0 to 1, not {decay}")
+        if len(event_shape) != 3 and None in (generators, judges):
+            raise ValueError(f"items of shape {tuple(event_shape)} are no pictures: give generators= and judges=")
+        self.event_shape = tuple(event_shape)
+        to_b, to_a = generators or (generator(event_shape, width, blocks, downs) for _ in "ba")
+        of_a, of_b = judges or (judge(event_shape, width, layers) for _ in "ab")
+        # by the domain to which a generator leads, and of which a discriminator judges
+        self.generators, self.judges = nn.ModuleDict({"b": to_b, "a": to_a}), nn.ModuleDict({"a": of_a, "b": of_b})
+        self.pools = nn.ModuleDict({domain: ImagePool(pool, event_shape) for domain in OTHER})
+        self.cycle, self.identity, self.decay, self.optimizer = cycle, identity, decay, optimizer
+        self.register_buffer("examples", torch.zeros(EXAMPLES, *event_shape))
+
+    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        super().check(x, y)
+        check_signed(self, x)
+
+    def domains(self, batch: Batch) -> dict[str, Tensor]:
+        """{"a": (n, *event_shape), "b": (m, *event_shape)}; ValueError where there is no b, or one of another shape."""
+        if "b" not in batch.streams:
+            raise ValueError(
+                'CycleGAN learns from two streams: fit(model, {"x": pictures of A, "b": pictures of B}, ...), and there '
+                f"are {sorted(batch.streams)}"
+            )
+        a, b = batch.x, batch["b"].x
+        if a.shape[1:] != b.shape[1:]:
+            raise ValueError(
+                f"the pictures of A have shape {tuple(a.shape[1:])} and those of B {tuple(b.shape[1:])}; bring both to one "
+                "shape, for example data.folder(path, size=(3, 64, 64))"
+            )
+        return {"a": a, "b": b}
+
+    def start(self, draw: Callable[[int], Batch]) -> None:
+        """Look at pictures of B, as `check` looks at those of A, and keep some of A for `sample`."""
+        real = self.domains(draw(EXAMPLES))
+        self.check(real["b"])
+        self.examples.copy_(real["a"][torch.arange(EXAMPLES, device=real["a"].device) % len(real["a"])])
+
+    def into(self, domain: str, x: Tensor) -> Tensor:
+        """x of the other domain, translated; gradients flow."""
+        return nets.full_precision(self.generators[domain](x))
+
+    def judge(self, domain: str, x: Tensor) -> Tensor:
+        """What a discriminator says of x: near 1 for pictures of its domain, near 0 for fakes; a number or a map for each."""
+        return nets.full_precision(self.judges[domain](x))
+
+    def generators_loss(self, batch: Batch) -> Terms:
+        """Also logged, without weights and summed over both directions: "adversarial", "cycle" and, if used, "identity"."""
+        real = self.domains(batch)
+        fake = {d: self.into(d, real[OTHER[d]]) for d in OTHER}
+        batch.memo.update({f"fake {d}": fake[d].detach() for d in OTHER})
+        # [1, section 4] has no 1/2 before the generators' squares, and one (in 7.1) before the discriminators'
+        adversarial = sum(2 * losses.least_squares_generator(self.judge(d, fake[d])) for d in OTHER)
+        cycle = sum(F.l1_loss(self.into(d, fake[OTHER[d]]), real[d]) for d in OTHER)  # eq. 2
+        terms = {"loss": adversarial + self.cycle * cycle, "adversarial": adversarial.detach(), "cycle": cycle.detach()}
+        if self.identity:
+            identity = sum(F.l1_loss(self.into(d, real[d]), real[d]) for d in OTHER)
+            terms["loss"] = terms["loss"] + self.cycle * self.identity * identity
+            terms["identity"] = identity.detach()
+        return terms
+
+    def judge_loss(self, batch: Batch, domain: str) -> Terms:
+        """Also logged: "real" and "fake", what it says of each on average."""
+        real = self.domains(batch)
+        fake = batch.memo.get(f"fake {domain}")
+        if fake is None:
+            with torch.no_grad():
+                fake = self.into(domain, real[OTHER[domain]])
+        on_real, on_fake = self.judge(domain, real[domain]), self.judge(domain, self.pools[domain](fake))
+        loss = losses.least_squares(on_real, on_fake)
+        return {"loss": loss, "real": on_real.detach().mean(), "fake": on_fake.detach().mean()}
+
+    def rate(self, progress: float) -> float:
+        """The factor on all learning rates: 1, and in the last part of the training a line down to 0."""
+        return min(1.0, (1 - progress) / self.decay) if self.decay else 1.0
+
+    def players(self) -> list[Player]:
+        """The two generators as one player, "generators"; then "judge-a" and "judge-b"."""
+        of = lambda domain: lambda batch: self.judge_loss(batch, domain)
+        moves = {"generators": (self.generators, self.generators_loss)}
+        moves |= {f"judge-{d}": (self.judges[d], of(d)) for d in OTHER}
+        return [
+            Player(name=name, moves=nets, loss=loss, optimizer=self.optimizer, schedule=self.rate)
+            for name, (nets, loss) in moves.items()
+        ]
+
+    @torch.no_grad()
+    def translate(self, x: Float[Tensor, " n *event"], to: str = "b") -> Float[Tensor, " n *event"]:
+        """Pictures of the other domain as pictures of `to`, "a" or "b"; larger ones than those of the training, too."""
+        if to not in OTHER:
+            raise ValueError(f'to={to!r}: pictures are translated to "a" or to "b"')
+        found = self.into(to, x)
+        if found.shape != x.shape:
+            raise ValueError(
+                f"pictures of {tuple(x.shape[2:])} pixels came back as {tuple(found.shape[2:])}; pad them first"
+            )
+        return found
+
+    @torch.no_grad()
+    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """(n, *event_shape): pictures of A that the model has kept from its training, at random, translated to B."""
+        chosen = torch.randint(EXAMPLES, (n,), device=self.examples.device)
+        return self.translate(self.examples[chosen])
