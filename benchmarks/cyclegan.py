@@ -116,6 +116,7 @@ def main():
     for name, kind in {**sizes, "passes": float, "batch": int, "rate": float, "identity": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--steps", type=int, default=3000, help="of each classifier")
+    arguments.add_argument("--precision", default="float32", choices=("auto", "float32", "bfloat16"))
     arguments.add_argument("--checkpoint", type=Path, default=None)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
@@ -143,6 +144,7 @@ def main():
             epochs=passes,
             batch_size=batch,
             seed=options.seed,
+            precision=options.precision,
             checkpoint=options.checkpoint,
             resume=options.checkpoint is not None,
         )
