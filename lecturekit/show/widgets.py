@@ -322,10 +322,12 @@ def real_or_fake(
 ) -> Panel:
     """Real or fake? Pictures one after another, as many real as generated, in an order of chance; a score of your answers.
 
-    real, fake: (N, C, H, W) and (M, C, H, W). The score: of the generated ones, how many you took for real, and of the real ones, how many for generated, each with
+    real, fake: (N, C, H, W) and (M, C, H, W); the smaller number of each is shown. published: rates of generated pictures
+        taken for real, by name, to stand beside yours. limits: the values shown as black and white. seed: of the choice and
+        the order.
+
+    The score: of the generated ones, how many you took for real, and of the real ones, how many for generated, each with
     Wilson's 95 % interval. A picture may be shown for a limited time, as briefly as 50 ms.
-    published: rates of generated pictures taken for real, by name, to stand beside yours. limits: the values shown as black and
-    white. seed: of the choice and the order.
     """
     import ipywidgets
 
@@ -383,14 +385,8 @@ def real_or_fake(
             sheet[:] = 0
             sheet[: tile.height, : tile.width] = np.asarray(tile)
         asked = f"Picture {turn + 1} of {2 * n}: real or generated?" if turn < 2 * n else "That was the last picture."
-        counts = [
-            f"{sum(taken[kind])} of {len(taken[kind])} {what}"
-            for kind, what in (
-                ("generated", "generated ones taken for real"),
-                ("real", "real ones taken for generated"),
-            )
-        ]
-        words = f"{last}{asked} So far {' and '.join(counts)}."
+        made, true = (f"{sum(taken[kind])} of {len(taken[kind])}" for kind in ("generated", "real"))
+        words = f"{last}{asked} So far {made} generated ones taken for real and {true} real ones taken for generated."
         return np.concatenate([sheet, np.zeros((side, 32, 4), np.uint8), board], axis=1), words
 
     hidden = False
