@@ -9,7 +9,7 @@
     h_k = I_k - u(I_{k+1}), h_K = I_K   bands, from `pyramid`; `collapse` adds them up again
     l_k = u(I_{k+1})                    low
     G_k(z_k, l_k), G_K(z_K)             stages[k].generator(z, low, y); low is added to what its net says
-    D_k(h_k, l_k), D_K(h_K)             stages[k].discriminator(image, low, y): [1] adds h and l before the first layer
+    D_k(h_k, l_k), D_K(h_K)             stages[k].discriminator(image, low, y): image = h + l, as in [1]; low is not looked at
 
 Every stage but the coarsest is trained on the low of data, never on one that was generated: the games do not wait for each
 other, and no player ever sees a whole sample.
