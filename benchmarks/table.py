@@ -247,8 +247,8 @@ def cyclegan(results):
     yield "are mean absolute differences in −1 … 1. Source only: trained on one domain, tested on the other. Label agreement: a reader of the"
     yield "target, on translations. Adapted: trained on translations with their labels, tested on the target. Published: CyCADA, pixel level."
     yield ""
-    yield "| row | source only | label agreement | adapted | published: source only, adapted | cycle error | passes, minutes | machine, commit |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| row | source only | label agreement | adapted | published: source only, adapted | cycle error | halvings, identity | passes, minutes | machine, commit |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     percent = lambda share: f"{100 * share:.1f}"
     for r in results:
         for direction, names in {"a_to_b": ("a", "b"), "b_to_a": ("b", "a")}.items():
@@ -257,6 +257,7 @@ def cyclegan(results):
             cells = [percent(r[what][direction]) for what in ("source_only", "label_agreement", "adapted")]
             yield (
                 f"| {' → '.join(r[name] for name in names)} | {' | '.join(cells)} | {beside} | {r['cycle_error'][direction]:.3f} | "
+                f"{r['downs']}, {r['identity']} | "
                 f"{r['passes']:g}, {r['training_minutes']} | {where(r)} |"
             )
 
