@@ -32,7 +32,7 @@ class Estimate:
         return f"{self.mean:.2f} ± {self.standard_error:.2f} nats"
 
 
-def parts(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+def in_chunks(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
     """x and y, n items at a time, on the model's device, after the model's `check`."""
     device = device_of(model)
     for i in range(0, len(x), n):
@@ -64,7 +64,7 @@ def importance_bound(
     values = []
     bar = tqdm(total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
     with looking(model, seed) as device, bar:
-        for xs, ys in parts(model, x, y, items):
+        for xs, ys in in_chunks(model, x, y, items):
             total = torch.full((len(xs),), -math.inf, device=device)
             for done in range(0, k, at_once):
                 log_w = model.log_weights(xs, min(at_once, k - done), ys)
@@ -97,7 +97,7 @@ def log_likelihood(
         raise ValueError(f"need rows >= 1 and at least one item, not rows={rows} and {len(x)} items")
     values = []
     with looking(model, seed), tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
-        for xs, ys in parts(model, x, y, rows):
+        for xs, ys in in_chunks(model, x, y, rows):
             values.append(model.log_prob(xs, ys).cpu())
             bar.update(len(xs))
     return Estimate.of(torch.cat(values).double())
@@ -118,5 +118,5 @@ def active_units(
     if len(x) < 2:
         raise ValueError("the variance over items needs at least two of them")
     with looking(model):
-        means = [model.codes(xs, ys).cpu() for xs, ys in parts(model, x, y, rows)]
+        means = [model.codes(xs, ys).cpu() for xs, ys in in_chunks(model, x, y, rows)]
     return torch.cat(means).var(0) > threshold
