@@ -17,9 +17,10 @@ from torch.optim import Optimizer
 
 
 class SOAP(Optimizer):
-    """Matrices are preconditioned on the sides that have at most `largest` rows or columns; all else gets Adam.
+    """Matrices are preconditioned on the sides that have at most `largest` rows or columns; vectors get Adam.
 
-    As in the authors' code the first step makes the bases only, and moves nothing.
+    Weights of more dimensions, such as those of a convolution, count as matrices with a row for each output. As in the
+    authors' code the first step makes the bases only, and moves nothing.
     """
 
     def __init__(self, params, lr=3e-3, betas=(0.95, 0.95), frequency=10, largest=256, eps=1e-8):
@@ -30,27 +31,28 @@ class SOAP(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self.move(p, self.state[p], group)
+                    rows = (lambda t: t.view(len(t), -1)) if p.ndim > 2 else (lambda t: t)
+                    self.move(rows(p), rows(p.grad), self.state[p], group)
 
-    def move(self, p: Tensor, state: dict, group: dict) -> None:
+    def move(self, p: Tensor, gradient: Tensor, state: dict, group: dict) -> None:
         sizes = dict(zip(("left", "right"), p.shape)) if p.ndim == 2 else {}
         sides = [s for s, size in sizes.items() if size <= group["largest"]]
         beta, decay = group["betas"]
         if not state:
             state.update(step=torch.tensor(0.0), mean=torch.zeros_like(p), square=torch.zeros_like(p))
             state.update({s: p.new_zeros(sizes[s], sizes[s]) for s in sides})
-            self.watch(p.grad, state, sides, decay)
+            self.watch(gradient, state, sides, decay)
             state.update({f"{s}_basis": torch.linalg.eigh(state[s])[1].flip(1).contiguous() for s in sides})
             return
         state["step"] += 1
         steps = state["step"].item()
-        turned = self.turn(p.grad, state)
-        state["mean"].lerp_(p.grad, 1 - beta)
+        turned = self.turn(gradient, state)
+        state["mean"].lerp_(gradient, 1 - beta)
         state["square"].mul_(decay).addcmul_(turned, turned, value=1 - decay)
         move = self.turn(state["mean"], state) / (state["square"].sqrt() + group["eps"])
         rate = group["lr"] * (1 - decay**steps) ** 0.5 / (1 - beta**steps)
         p.sub_(self.turn(move, state, back=True), alpha=rate)
-        self.watch(p.grad, state, sides, decay)
+        self.watch(gradient, state, sides, decay)
         if steps % group["frequency"] == 0:
             for s in sides:
                 self.refresh(state, s, axis=("left", "right").index(s))

@@ -64,3 +64,13 @@ def test_its_state_is_tensors_so_that_a_training_can_be_resumed(soap):
     stepper.step()
     assert {type(value) for value in stepper.state[p].values()} == {torch.Tensor}
     assert set(stepper.state[p]) == {"step", "mean", "square", "left", "left_basis"}
+
+
+def test_the_weights_of_a_convolution_are_moved_as_a_matrix_with_a_row_for_each_output(soap):
+    start, target = torch.randn(2, 4, 3, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    loss = lambda w: (w.reshape(4, 12) @ A[:12, :].tanh() - target.reshape(4, 12)[:, :5]).square().sum()
+    make = lambda p: soap(p, lr=0.03, frequency=7)
+    folded, flat = descended(make, loss, start), descended(make, loss, start.flatten(1))
+    torch.testing.assert_close([w.flatten(1) for w in folded], flat)
+    adam = descended(lambda p: Adam(p, lr=0.03), loss, start)
+    assert not torch.allclose(folded[-1], adam[-2], atol=1e-2)
