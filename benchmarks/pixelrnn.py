@@ -4,9 +4,10 @@
 
 Rows: pixelcnn, row-lstm, diagonal-bilstm-1, diagonal-bilstm-7, gated-pixelcnn. FOLDER holds binarized_mnist_packed.npz, whose
 train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the row
-says so. Training is on all 50 000 images, by Adam or, where little time has to do (pixelcnn), by SOAP, with a rate that falls
-to 0 along half a cosine; the weights are those of the pass that is best on 1 000 validation images. The command may be stopped at any moment and repeated: it resumes. Training time
-is that of training alone. All 10 000 test images are evaluated; the result is added to benchmarks/results/pixelrnn.json.
+says so. Training is on all 50 000 images, by Adam or by SOAP, which gets further in a short training, with a rate that falls to
+0 along half a cosine; the weights are those of the pass that is best on 1 000 validation images. The command may be stopped at
+any moment and repeated: it resumes. Training time is that of training alone. All 10 000 test images are evaluated; the result
+is added to benchmarks/results/pixelrnn.json.
 
 [1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759, table 4
 [2] A public PyTorch collection of generative models (EugenHotaj/pytorch-generative), images binarized anew in every pass

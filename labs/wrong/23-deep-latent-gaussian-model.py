@@ -1168,6 +1168,16 @@ def impute(model, x, seen, start, steps):
     return filled
 
 
+# %% impute-multiplied-later: chosen at first, then by products | loses: impute
+def impute(model, x, seen, start, steps):
+    filled = torch.where(seen, x, start)
+    with torch.no_grad():
+        for _ in range(steps):
+            xi = model.encode(filled).sample()
+            filled = seen * x + ~seen * model.decode(xi).sample()
+    return filled
+
+
 # %% impute-at-the-end: what was seen put back only at the end | loses: impute
 def impute(model, x, seen, start, steps):
     filled = torch.where(seen, x, start)
