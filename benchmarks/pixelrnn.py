@@ -30,7 +30,7 @@ OPTIMIZERS = {"adam": lambda p, rate: Adam(p, lr=rate, fused=True), "soap": lamb
 
 # row: kind, blocks, h, passes, batch, learning rate, optimizer
 ROWS = {
-    "pixelcnn": ("pixelcnn", 7, 32, 13, 25, 1e-2, "soap"),
+    "pixelcnn": ("pixelcnn", 7, 32, 12, 25, 4e-3, "soap"),
     "row-lstm": ("row-lstm", 3, 16, 6, 50, 3e-3, "adam"),
     "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 10, 50, 3e-3, "adam"),
     "diagonal-bilstm-7": ("diagonal-bilstm", 7, 16, 100, 128, 3e-3, "adam"),
