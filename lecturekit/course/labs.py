@@ -178,7 +178,8 @@ def answers(lab: str) -> list[Answer]:
     """What the lab says to its solution, to the untouched students' version, and to each wrong answer.
 
     A wrong answer stands in for the solution cell that defines the same names; after it, only those cells run again that
-    use, directly or not, what has changed. Cells must not change each other's objects in place.
+    use, directly or not, what has changed, and of these only what a check uses. Cells must not change each other's objects
+    in place.
     """
     notebook = source(lab)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -187,11 +188,16 @@ def answers(lab: str) -> list[Answer]:
     student = nbformat.read(LABS / "student" / lab / f"{lab}.ipynb", as_version=4)
     stubs = {marked(cell, "grade_id"): cell.source for cell in student.cells}
     read, written = zip(*(names(cell.source) for cell in cells), strict=True)
+    wanted, counts = set(), set()  # names that a check uses, directly or not; the cells that set them, and the checks
+    for i, cell in reversed(list(enumerate(cells))):
+        if marked(cell, "grade_id") in graded or written[i] & wanted:
+            counts.add(i)
+            wanted |= read[i]
 
     def play(world: dict, start: int = 0, changed: set[str] | None = None, untouched: bool = False) -> dict[str, str]:
         failed = {}
         for i, cell in enumerate(cells[start:], start):
-            if changed is not None and not changed & read[i]:
+            if changed is not None and (i not in counts or not changed & read[i]):
                 continue
             stub = untouched and marked(cell, "solution")
             message = _run(stubs[marked(cell, "grade_id")] if stub else cell.source, where[i], world)
