@@ -160,9 +160,9 @@ def evidence(x, W, G, s):
 
 # %% evidence-once: the net in the sum from the left only | loses: evidence
 def evidence(x, W, G, s):
-    covariance = 0
+    covariance = torch.zeros(len(G[-1]), len(G[-1]), dtype=x.dtype)
     for w, g in zip(reversed(W), reversed(G), strict=True):
-        covariance = (w.abs() @ (covariance + g @ g.T) @ w.abs().T).sqrt().diag().diag()
+        covariance = w @ covariance @ w.T + w @ g @ g.T
     covariance = covariance + s**2 * torch.eye(len(covariance), dtype=x.dtype)
     mean = torch.zeros(len(covariance), dtype=x.dtype)
     return covariance, MultivariateNormal(mean, covariance).log_prob(x)
@@ -176,7 +176,7 @@ def evidence(x, W, G, s):
     return covariance, MultivariateNormal(mean, covariance).log_prob(x)
 
 
-# %% evidence-behind: a layer's noise added behind its matrix | loses: evidence
+# %% evidence-behind: s² I in place of G G' below the top | loses: evidence
 def evidence(x, W, G, s):
     covariance = G[-1] @ G[-1].T
     for l in reversed(range(len(W))):
@@ -555,7 +555,7 @@ def draw(mean, log_d, u, noise):
     return mean + scaled - weighed * (u * scaled).sum(-1, keepdim=True) / (root * (root + 1))
 
 
-# %% cost-one: 1 for the number of dimensions, as in a well-used program | loses: cost
+# %% cost-one: 1 for the number of dimensions | loses: cost
 def cost(mean, log_d, u):
     weighed = u * torch.exp(-log_d)
     along = (u * weighed).sum(-1)
