@@ -38,7 +38,7 @@ from lecturekit.evaluate import importance_bound
 ROWS = {
     "wake-sleep-200": ((200,), "wake-sleep", 1, 3e-2, 3e-3, 250, 100),
     "nvil-200": ((200,), "nvil", 1, 3e-3, 3e-3, 150, 50),
-    "rws-200": ((200,), "reweighted-wake-sleep", 5, 3e-3, 3e-3, 85, 50),
+    "rws-200": ((200,), "reweighted-wake-sleep", 5, 3e-3, 3e-3, 75, 50),
     "vimco-200": ((200,), "vimco", 5, 3e-3, 3e-3, 130, 50),
     "vimco-200-200": ((200, 200), "vimco", 5, 3e-3, 3e-3, 95, 50),
 }

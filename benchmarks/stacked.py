@@ -46,7 +46,7 @@ ROWS = {
             discriminator=dcgan.discriminator(SHAPE, width, normalize=False),
             optimizer=adam(rate, 0.0),
         ),
-        *(32, 12, 64, 2e-4),
+        *(32, 8, 64, 2e-4),
     ),
 }
 
