@@ -103,7 +103,7 @@ def main():
     arguments.add_argument("--checkpoint", type=Path, default=None)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--images", type=int, default=1000, help="test images to evaluate on, drawn at random")
-    arguments.add_argument("--evaluate", type=int, default=10_000, metavar="K", help="samples in each of two bounds")
+    arguments.add_argument("--evaluate", type=int, default=16_000, metavar="K", help="samples in each of two bounds")
     arguments.add_argument("--trial", action="store_true", help="write no result")
     options = arguments.parse_args()
 
