@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from proposals import Refitted
-from record import add, cosine, finished, made
+from record import cosine, report, trained, training_arguments
 from torch.optim import Adam
 
-from lecturekit import EarlyStopping, Player, data, fit
+from lecturekit import EarlyStopping, Player, data
 from lecturekit.belief import SigmoidBeliefNet
 from lecturekit.evaluate import importance_bound
 
@@ -99,12 +99,9 @@ def main():
     arguments.add_argument("--rate-p", type=float, default=None)
     arguments.add_argument("--rate-q", type=float, default=None)
     arguments.add_argument("--batch", type=int, default=None)
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
+    training_arguments(arguments)
     arguments.add_argument("--images", type=int, default=1000, help="test images to evaluate on, drawn at random")
     arguments.add_argument("--evaluate", type=int, default=16_000, metavar="K", help="samples in each of two bounds")
-    arguments.add_argument("--trial", action="store_true", help="write no result")
     options = arguments.parse_args()
 
     layers, estimator, k, rate_p, rate_q, passes, batch = ROWS[options.row]
@@ -114,22 +111,18 @@ def main():
     torch.manual_seed(options.seed)
     model = Row(layers, estimator, k, options.rate_p or rate_p, options.rate_q or rate_q).to(device)
     held_out = parts["valid"][:500].to(device)
-    history = finished(
-        fit(
-            model,
-            parts["train"],
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            validate=lambda m: {"elbo": m.elbo(held_out, 20).mean(), "bound": m.bound(held_out, 20).mean()},
-            early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best pass
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        parts["train"],
+        options,
+        epochs=passes,
+        batch_size=batch,
+        validate=lambda m: {"elbo": m.elbo(held_out, 20).mean(), "bound": m.bound(held_out, 20).mean()},
+        early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best pass
     )
-    chosen = torch.randperm(len(parts["test"]), generator=torch.Generator().manual_seed(0))[: options.images]
-    x = parts["test"][chosen].to(device)
+    images = parts["valid" if options.trial else "test"]
+    chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: options.images]
+    x = images[chosen].to(device)
     with torch.no_grad():
         elbo = torch.cat([model.elbo(part, 100) for part in x.split(100)]).double().cpu()
     alone = importance_bound(model, x, k=2 * options.evaluate, rows=2000)
@@ -153,11 +146,8 @@ def main():
         "valid_bound": round(max(history["valid/bound"]), 2),
         "batch": batch,
         "rates": [model.rate_p, model.rate_q],
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("belief", result | made())
+    report("belief", result, history, options)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ import math
 from pathlib import Path
 
 import torch
-from record import add, cosine, finished, made
+from record import add, cosine, made, trained
 from soap import SOAP
 from torch import nn
 from torch.optim import Adam
 
-from lecturekit import Player, data, fit
+from lecturekit import Player, data
 from lecturekit.evaluate import active_units, importance_bound
 from lecturekit.variational import IWAE, VAE, HierarchicalVAE
 
@@ -102,17 +102,12 @@ def main():
     digits = data.load("mnist", view="binary", valid=0)
     torch.manual_seed(options.seed)
     model = Cell(options.layers, options.estimator, options.k, options.recipe).to(device)
-    history = finished(
-        fit(
-            model,
-            digits.train,
-            epochs=options.epochs,
-            batch_size=RECIPES[options.recipe][2],
-            seed=options.seed,
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        digits.train,
+        options,
+        epochs=options.epochs,
+        batch_size=RECIPES[options.recipe][2],
     )
     chosen = torch.randperm(len(digits.test), generator=torch.Generator().manual_seed(0))[: options.images]
     x, _ = digits.test[chosen].tensors(seed=0)

@@ -13,50 +13,39 @@ WGAN-GP 24.8 there, 29.3 elsewhere.
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
-from record import add, finished, made
+from record import report, trained, training_arguments
 
-from lecturekit import data, fit
+from lecturekit import data
 from lecturekit.adversarial import DCGAN, WGAN, dcgan
 from lecturekit.evaluate import Features, network
 
 SHAPE = (3, 32, 32)
-ROWS = {
-    "dcgan": lambda width: DCGAN(SHAPE, width=width),
-    "wgan-gp": lambda width: WGAN(
-        SHAPE,
-        generator=dcgan.generator(SHAPE, width=width),
-        discriminator=dcgan.discriminator(SHAPE, width, normalize=False),
-    ),
-}
+
+
+def wgan(shape, width: int, **options) -> WGAN:
+    """On DCGAN's nets, less the critic's norms."""
+    generator, critic = dcgan.generator(shape, width=width), dcgan.discriminator(shape, width, normalize=False)
+    return WGAN(shape, generator=generator, discriminator=critic, **options)
+
+
+GAMES = {"dcgan": DCGAN, "wgan-gp": wgan}
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--row", required=True, choices=ROWS)
+    arguments.add_argument("--row", required=True, choices=GAMES)
     arguments.add_argument("--epochs", type=float, default=100)
     arguments.add_argument("--width", type=int, default=64)
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--trial", action="store_true", help="our own network and 500 images; write no result")
+    training_arguments(arguments, trial="our own network and 500 images")
     options = arguments.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(options.seed)
-    model = ROWS[options.row](options.width).to(device)
+    model = GAMES[options.row](SHAPE, width=options.width).to(device)
     split = data.load("cifar10", view="signed").train
-    history = finished(
-        fit(
-            model,
-            split[:500] if options.trial else split,
-            epochs=options.epochs,
-            batch_size=64,
-            seed=options.seed,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
-    )
+    items = split[:500] if options.trial else split
+    history = trained(model, items, options, epochs=options.epochs, batch_size=64)
     net = network("digits-and-clothes-1" if options.trial else "inception-v3").to(device)
     scores = {}
     for n in (500,) if options.trial else (10_000, 50_000):
@@ -68,11 +57,9 @@ def main():
         "row": options.row,
         "width": options.width,
         "epochs": options.epochs,
-        "seed": options.seed,
         "frechet": scores,
     }
-    row |= {"training_minutes": round(history.seconds / 60, 1), "precision": history.precision}
-    print(row) if options.trial else add("cifar", row | made())
+    report("cifar", row, history, options)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from record import add, cosine, finished, made
+from record import cosine, report, trained, training_arguments
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
-from lecturekit import data, fit
+from lecturekit import data
 from lecturekit.adversarial import CycleGAN
 from lecturekit.model import looking
 
@@ -117,10 +117,7 @@ def main():
     for name, kind in {**sizes, "passes": float, "batch": int, "rate": float, "identity": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--steps", type=int, default=3000, help="of each classifier")
-    arguments.add_argument("--precision", default="float32", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
+    training_arguments(arguments, precision="float32")
     options = arguments.parse_args()
 
     names = ("side", "width", "blocks", "downs", "layers", "passes", "batch", "rate", "identity")
@@ -138,17 +135,12 @@ def main():
     nets = {name: settings[name] for name in ("width", "blocks", "downs", "layers", "identity")}
     adam = lambda parameters: Adam(parameters, lr=rate, betas=(0.5, 0.999), fused=True)
     model = CycleGAN((1, side, side), **nets, optimizer=adam).to(device)
-    history = finished(
-        fit(
-            model,
-            {"x": domains["a"]["train"], "b": domains["b"]["train"]},
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        {"x": domains["a"]["train"], "b": domains["b"]["train"]},
+        options,
+        epochs=passes,
+        batch_size=batch,
     )
     train = {d: parts["train"] for d, parts in domains.items()}
     test = {d: parts["valid" if options.trial else "test"] for d, parts in domains.items()}
@@ -172,11 +164,8 @@ def main():
         "published": PUBLISHED.get(options.row),
         **settings,
         "classifier_steps": options.steps,
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("cyclegan", result | made())
+    report("cyclegan", result, history, options)
 
 
 if __name__ == "__main__":

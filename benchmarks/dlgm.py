@@ -18,10 +18,10 @@ from pathlib import Path
 
 import torch
 from belief import digits
-from record import add, cosine, finished, made
+from record import cosine, report, trained, training_arguments
 from soap import SOAP
 
-from lecturekit import EarlyStopping, Player, fit
+from lecturekit import EarlyStopping, Player
 from lecturekit.evaluate import importance_bound
 from lecturekit.variational import DLGM
 
@@ -47,11 +47,8 @@ def main():
     arguments.add_argument("--passes", type=float, default=150)
     arguments.add_argument("--batch", type=int, default=400)
     arguments.add_argument("--rate", type=float, default=Row.rate)
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
+    training_arguments(arguments)
     arguments.add_argument("--k", type=int, default=5000, help="samples of the bound")
-    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
     options = arguments.parse_args()
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -60,19 +57,14 @@ def main():
     model = Row((1, 28, 28), options.latents, options.hidden, covariance=options.row).to(device)
     model.rate = options.rate
     held_out = parts["valid"][:1000].to(device)
-    history = finished(
-        fit(
-            model,
-            parts["train"],
-            epochs=options.passes,
-            batch_size=options.batch,
-            seed=options.seed,
-            validate=lambda m: {"elbo": m.elbo(held_out, 10).mean()},
-            early_stopping=EarlyStopping(watch="elbo", patience=10**6),  # never stops, but goes back to the best pass
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        parts["train"],
+        options,
+        epochs=options.passes,
+        batch_size=options.batch,
+        validate=lambda m: {"elbo": m.elbo(held_out, 10).mean()},
+        early_stopping=EarlyStopping(watch="elbo", patience=10**6),  # never stops, but goes back to the best pass
     )
     x = held_out if options.trial else parts["test"].to(device)
     elbo = importance_bound(model, x, k=1)
@@ -98,11 +90,8 @@ def main():
         ),
         "batch": options.batch,
         "rate": options.rate,
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("dlgm", result | made())
+    report("dlgm", result, history, options)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ of training alone. Test images are binarized once, with a seed. "nll_by_elbo" is
 """
 
 import argparse
-from pathlib import Path
 
 import torch
-from record import add, finished, made, with_cosine
+from record import report, trained, training_arguments, with_cosine
 
-from lecturekit import data, fit
+from lecturekit import data
 from lecturekit.evaluate import importance_bound
 from lecturekit.variational import DRAW
 
@@ -51,11 +50,8 @@ def main():
     arguments.add_argument("--row", required=True, choices=ROWS)
     for name, kind in {"hidden": int, "latent": int, "passes": float, "batch": int, "rate": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
+    training_arguments(arguments)
     arguments.add_argument("--k", type=int, default=500, help="samples of the bound on 1 000 images")
-    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
     options = arguments.parse_args()
 
     steps, read, write, *settings = ROWS[options.row]
@@ -67,17 +63,12 @@ def main():
     torch.manual_seed(options.seed)
     model = Row((1, 28, 28), steps, latent, hidden, read, write).to(device)
     model.rate = rate
-    history = finished(
-        fit(
-            model,
-            digits.train.to(device),
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        digits.train.to(device),
+        options,
+        epochs=passes,
+        batch_size=batch,
     )
     x, _ = (digits.valid[:2000] if options.trial else digits.test).tensors(seed=0)
     once = importance_bound(model, x, k=1)
@@ -100,11 +91,8 @@ def main():
         "batch": batch,
         "rate": rate,
         "training_elbo_last_pass": round(-sum(last := history["model/loss"][-(60_000 // batch) :]) / len(last), 2),
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("draw", result | made())
+    report("draw", result, history, options)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,12 @@ the noise for each image.
 
 import argparse
 import math
-from pathlib import Path
 
 import torch
-from record import add, cosine, finished, made
+from record import cosine, report, trained, training_arguments
 from torch.optim import Adam
 
-from lecturekit import Player, data, fit
+from lecturekit import Player, data
 from lecturekit.evaluate import log_likelihood
 from lecturekit.exact import Glow
 
@@ -62,10 +61,7 @@ def main():
     }.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--data", default=None, help="another data set of the same kind, such as mnist-5k")
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--trial", action="store_true", help="evaluate on 1000 validation images; write no result")
+    training_arguments(arguments, trial="evaluate on 1000 validation images")
     options = arguments.parse_args()
 
     *settings, published, source = ROWS[options.row]
@@ -76,17 +72,12 @@ def main():
     torch.manual_seed(options.seed)
     model = Row(images.event_shape, levels, steps, hidden, coupling="sigmoid").to(device)
     model.rate = rate
-    history = finished(
-        fit(
-            model,
-            images.train.to(device),
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        images.train.to(device),
+        options,
+        epochs=passes,
+        batch_size=batch,
     )
     x, _ = (images.valid[:1000] if options.trial else images.test).tensors(seed=0)
     found = log_likelihood(model, x)
@@ -107,11 +98,8 @@ def main():
         "batch": batch,
         "rate": rate,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("glow", result | made())
+    report("glow", result, history, options)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import torch
 from belief import digits
-from record import add, cosine, finished, made
+from record import cosine, report, trained, training_arguments
 from soap import SOAP
 from torch.optim import Adam
 
-from lecturekit import EarlyStopping, Player, fit
+from lecturekit import EarlyStopping, Player
 from lecturekit.evaluate import log_likelihood
 from lecturekit.exact import PixelRNN
 
@@ -62,11 +62,8 @@ def main():
     for name, kind in {"layers": int, "hidden": int, "passes": float, "batch": int, "rate": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--optimizer", choices=OPTIMIZERS, default=None, help="the default depends on the row")
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
+    training_arguments(arguments)
     arguments.add_argument("--images", type=int, default=10_000, help="test images to evaluate on")
-    arguments.add_argument("--trial", action="store_true", help="evaluate on validation images; write no result")
     options = arguments.parse_args()
 
     kind, *settings = ROWS[options.row]
@@ -78,19 +75,14 @@ def main():
     model = Row((1, 28, 28), 2, kind, layers, hidden).to(device)
     model.rate, model.by = rate, optimizer
     valid = parts["valid"].to(device)
-    history = finished(
-        fit(
-            model,
-            parts["train"],
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            validate=lambda m: {"log_likelihood": log_likelihood(m, valid[:1000], progress=False).mean},
-            early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best pass
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    history = trained(
+        model,
+        parts["train"],
+        options,
+        epochs=passes,
+        batch_size=batch,
+        validate=lambda m: {"log_likelihood": log_likelihood(m, valid[:1000], progress=False).mean},
+        early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best pass
     )
     found = log_likelihood(model, (valid if options.trial else parts["test"].to(device))[: options.images])
     published, source = PUBLISHED[options.row]
@@ -109,11 +101,8 @@ def main():
         "rate": rate,
         "optimizer": optimizer,
         "valid_by_pass": [round(-v, 2) for v in history["valid/log_likelihood"]],
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("pixelrnn", result | made())
+    report("pixelrnn", result, history, options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.optim import Adam
 
-from lecturekit import Player
+from lecturekit import History, Player, fit
 from lecturekit.course.processor import processor
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,6 +63,26 @@ def finished(history):
     if history.interrupted:
         raise SystemExit("interrupted; no row was saved. With a checkpoint the same command goes on from here")
     return history
+
+
+def training_arguments(arguments, trial: str = "evaluate on validation images", precision: str = "auto") -> None:
+    """What every training may be told."""
+    arguments.add_argument("--precision", default=precision, choices=("auto", "float32", "bfloat16"))
+    arguments.add_argument("--checkpoint", type=Path, default=None)
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--trial", action="store_true", help=f"{trial}; write no result")
+
+
+def trained(model, items, options, **settings) -> History:
+    """`fit` to its end, as the training arguments say; with a checkpoint the same command goes on where it stopped."""
+    resumed = {"checkpoint": options.checkpoint, "resume": options.checkpoint is not None}
+    return finished(fit(model, items, seed=options.seed, precision=options.precision, **resumed, **settings))
+
+
+def report(name: str, result: dict, history: History, options) -> None:
+    """Add a row to results/name.json with what the training took, or print it if this is a trial."""
+    took = {"training_minutes": round(history.seconds / 60, 1), "precision": history.precision, "seed": options.seed}
+    print(result | took) if options.trial else add(name, result | took | made())
 
 
 def in_rounds(variants: dict, rounds: int, after=lambda: None) -> dict[str, list[float]]:

@@ -17,38 +17,22 @@ moment and repeated: it resumes. Training time is that of training alone. The re
 
 import argparse
 import math
-from pathlib import Path
 
 import torch
-from cyclegan import accuracy, classifier, loaded
-from record import add, finished, made
+from cifar import GAMES
+from cyclegan import accuracy, classifier
+from record import report, trained, training_arguments
 from torch.optim import Adam
 
-from lecturekit import data, fit
-from lecturekit.adversarial import DCGAN, WGAN, dcgan
+from lecturekit import data
 from lecturekit.data import Split
 from lecturekit.model import looking
 
 SHAPE = (3, 28, 28)
 
 
-def adam(rate, beta):
-    return lambda parameters: Adam(parameters, lr=rate, betas=(beta, 0.9 if beta == 0 else 0.999), fused=True)
-
-
-# row: the game, width, passes, batch, learning rate
-ROWS = {
-    "dcgan": (lambda width, rate: DCGAN(SHAPE, width=width, optimizer=adam(rate, 0.5)), 32, 6, 64, 2e-4),
-    "wgan-gp": (
-        lambda width, rate: WGAN(
-            SHAPE,
-            generator=dcgan.generator(SHAPE, width=width),
-            discriminator=dcgan.discriminator(SHAPE, width, normalize=False),
-            optimizer=adam(rate, 0.0),
-        ),
-        *(32, 8, 64, 2e-4),
-    ),
-}
+# row: Adam's betas, width, passes, batch, learning rate
+ROWS = {"dcgan": ((0.5, 0.999), 32, 6, 64, 2e-4), "wgan-gp": ((0.0, 0.9), 32, 8, 64, 2e-4)}
 
 # modes, KL in nats; recalled, not checked
 PUBLISHED = {"dcgan": (99, 3.40, "[1]"), "wgan-gp": (959, 0.73, "[3]")}
@@ -78,33 +62,25 @@ def main():
     arguments.add_argument("--row", required=True, choices=ROWS)
     for name, kind in {"width": int, "passes": float, "batch": int, "rate": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
-    arguments.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    arguments.add_argument("--checkpoint", type=Path, default=None)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--trial", action="store_true", help="write no result")
+    training_arguments(arguments, trial="the same")
     options = arguments.parse_args()
 
-    make, *settings = ROWS[options.row]
+    betas, *settings = ROWS[options.row]
     given = (options.width, options.passes, options.batch, options.rate)
     width, passes, batch, rate = (s if g is None else g for g, s in zip(given, settings, strict=True))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     digits = data.load("mnist", view="signed", valid=0)
     torch.manual_seed(options.seed)
-    model = make(width, rate).to(device)
-    history = finished(
-        fit(
-            model,
-            stacks(digits.train, 128_000, options.seed).to(device),
-            epochs=passes,
-            batch_size=batch,
-            seed=options.seed,
-            precision=options.precision,
-            checkpoint=options.checkpoint,
-            resume=options.checkpoint is not None,
-        )
+    adam = lambda parameters: Adam(parameters, lr=rate, betas=betas, fused=True)
+    model = GAMES[options.row](SHAPE, width=width, optimizer=adam).to(device)
+    history = trained(
+        model,
+        stacks(digits.train, 128_000, options.seed).to(device),
+        options,
+        epochs=passes,
+        batch_size=batch,
     )
-    single = loaded("mnist", 28)
-    reader = classifier(*(t.to(device) for t in single["train"]))
+    reader = classifier(*digits.train[:50_000].to(device).tensors())
     torch.manual_seed(options.seed)
     with looking(model):
         samples = torch.cat([model.sample(500) for _ in range(52)])
@@ -115,7 +91,7 @@ def main():
         "row": options.row,
         **covered(read(reader, samples)),
         "real": covered(found) | {"read_right": round((found == numbers).double().mean().item(), 4)},
-        "reader_accuracy": accuracy(reader, *(t.to(device) for t in single["test"])),
+        "reader_accuracy": accuracy(reader, *digits.test.to(device).tensors()),
         "samples": len(samples),
         "published": {"modes": modes, "kl": kl, "source": f"{source}, recalled, not checked"},
         "width": width,
@@ -123,11 +99,8 @@ def main():
         "batch": batch,
         "rate": rate,
         "generator_steps": len(history["generator/loss"]),
-        "training_minutes": round(history.seconds / 60, 1),
-        "precision": history.precision,
-        "seed": options.seed,
     }
-    print(result) if options.trial else add("stacked", result | made())
+    report("stacked", result, history, options)
 
 
 if __name__ == "__main__":
