@@ -276,7 +276,7 @@ def lapgan(results):
             ]
             times = "/".join(f"{r[n]['seconds']:.0f}" for n in ("LAPGAN", "GAN", "DCGAN"))
             yield f"| {r['seed']} | {' | '.join(cells)} | {times} s | {r['width']}, {r['hidden']} | {where(r)} |"
-    if not (beside := [r for r in results if r.get("published")]):
+    if not (beside := [r for r in results if r["row"] == "cifar10"]):
         return
     yield ""
     yield "On CIFAR-10 (`python benchmarks/lapgan.py --row cifar10`): Parzen log-likelihood of the 10\u202f000 test images in nats, pixels from"
@@ -286,7 +286,7 @@ def lapgan(results):
     yield "| seed | LAPGAN | GAN | difference | published difference | processor time each | width, hidden | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in beside:
-        ours, theirs = (gained(r), r["published"]["LAPGAN"] - r["published"]["GAN"])
+        ours, theirs = gained(r), r["published"]["LAPGAN"] - r["published"]["GAN"]
         cells = [f"{r[n]['parzen']['value']:.1f} ± {r[n]['parzen']['spread']:.1f}" for n in ("LAPGAN", "GAN")]
         times = "/".join(f"{r[n]['seconds']:.0f}" for n in ("LAPGAN", "GAN"))
         yield (
@@ -377,9 +377,10 @@ def beside_papers():
     if (r := best(load("draw") or [], lambda r: r["nll_by_elbo"])) is not None:
         found["DRAW"] = f"−ELBO, {r['steps']} strokes (published 64)", r["nll_by_elbo"], 80.97
     games = load("lapgan") or []
-    if (r := best([r for r in games if r.get("published")], lambda r: -gained(r))) is not None:
-        published = r["published"]["LAPGAN"] - r["published"]["GAN"]
-        found["LAPGAN"] = "Parzen window, nats above a GAN, CIFAR-10", f"{gained(r):+.0f}", f"{published:+}"
+    if rows := [r for r in games if r["row"] == "cifar10"]:
+        published = rows[0]["published"]["LAPGAN"] - rows[0]["published"]["GAN"]
+        above = statistics.mean(gained(r) for r in rows)
+        found["LAPGAN"] = "Parzen window, nats above a GAN, CIFAR-10", f"{above:+.0f}", f"{published:+}"
     parzen = [r["GAN"]["parzen"]["value"] for r in games if r["row"] == "mnist-5k"]
     if parzen:
         found["GAN"] = "Parzen window, nats, after 4\u202f000 training digits", round(statistics.mean(parzen), 1), 225
