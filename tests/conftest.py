@@ -1,6 +1,8 @@
 """Shapes in the package's signatures (jaxtyping) are checked by beartype, here and nowhere else."""
 
 import os
+from importlib import import_module
+from pathlib import Path
 
 import jaxtyping
 import matplotlib
@@ -18,6 +20,13 @@ def seeded():
     if os.environ.get("OMP_NUM_THREADS") == "1":
         torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """benchmark("soap") is the module benchmarks/soap.py."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    return import_module
 
 
 @pytest.fixture

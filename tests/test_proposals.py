@@ -1,8 +1,6 @@
 """The proposals of benchmarks/proposals.py: fitted to each image, they leave the evidence what it is, and find it sooner."""
 
 import math
-from importlib import import_module
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +12,8 @@ ALL = torch.arange(4)
 
 
 @pytest.fixture
-def proposals(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    return import_module("proposals")
+def proposals(benchmark):
+    return benchmark("proposals")
 
 
 def net_with_bad_guesses(layers):

@@ -1,8 +1,5 @@
 """The optimizer of benchmarks/soap.py: Adam where nothing is preconditioned, and blind to rotations where all is."""
 
-from importlib import import_module
-from pathlib import Path
-
 import pytest
 import torch
 from torch.optim import Adam
@@ -13,9 +10,8 @@ TARGET = torch.randn(30, 4, dtype=torch.float64, generator=torch.Generator().man
 
 
 @pytest.fixture
-def soap(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    return import_module("soap").SOAP
+def soap(benchmark):
+    return benchmark("soap").SOAP
 
 
 def descended(optimizer, loss, start, steps=45):

@@ -324,14 +324,31 @@ def test_a_wrong_answer_that_is_not_caught_is_named(tiny, capsys):
         answer("slip: x | loses: right", "def left(x):\n    return x")
 
 
-def test_a_task_that_counts_an_earlier_slip_again_is_noticed(tiny):
-    """The second task's test uses the first task's answer: a wrong one then loses both."""
+def with_cells(cells):
+    """The tiny lab with other code in some cells, in both versions, and a wrong answer to its first task."""
     notebook = labs.source("01-tiny")
-    notebook.cells[3].source = "both = right(2) + wrong(2)\nassert both == 8, 'twice 2 and twice 2 are 8'"
+    for place, code in cells.items():
+        notebook.cells[place].source = code
+        if place % 2 == 0:  # no answer any more, but a cell that shows something
+            del notebook.cells[place].metadata["nbgrader"]
     nbformat.write(notebook, labs.LABS / "solutions" / "01-tiny" / "01-tiny.ipynb")
     for folder in ("student/01-tiny", "wrong"):
         (labs.LABS / folder).mkdir(parents=True)
     nbformat.write(notebook, labs.LABS / "student" / "01-tiny" / "01-tiny.ipynb")
     slip = "# %% slip: x | loses: right\ndef right(x):\n    return x\n"
     (labs.LABS / "wrong" / "01-tiny.py").write_text(slip)
+
+
+def test_a_task_that_counts_an_earlier_slip_again_is_noticed(tiny):
+    """The second task's test uses the first task's answer: a wrong one then loses both."""
+    with_cells({3: "both = right(2) + wrong(2)\nassert both == 8, 'twice 2 and twice 2 are 8'"})
     assert labs.answers("01-tiny")[-1].failed.keys() == {"right", "wrong"}
+
+
+def test_after_a_wrong_answer_what_no_check_uses_does_not_run_again(tiny, monkeypatch):
+    """A cell by which the slip reaches another task's test runs again; one that only shows something does not."""
+    with_cells({4: "fed = right(2)", 5: "assert fed == 4, 'twice 2 is 4'", 6: "shown = right(2)"})
+    ran, run = [], labs._run
+    monkeypatch.setattr(labs, "_run", lambda code, where, world: [ran.append(code), run(code, where, world)][1])
+    assert labs.answers("01-tiny")[-1].failed.keys() == {"right", "hidden"}
+    assert ran.count("fed = right(2)") == 3 and ran.count("shown = right(2)") == 2  # untouched, solution, slip
