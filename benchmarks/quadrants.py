@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lecturekit import GenerativeModel, data, fit, nets
 from lecturekit.evaluate import importance_bound
-from lecturekit.training import EarlyStopping
+from lecturekit.training.state import EarlyStopping
 from lecturekit.variational import CVAE
 
 

@@ -1,7 +1,7 @@
 """What every system of the course is: a set of players that take turns.
 
 Maximum likelihood is the game with one player, wake-sleep has two, a GAN two, a LAPGAN two per level. A model says who
-its players are, what each of them moves and which loss each descends; `lecturekit.fit` plays the game. Hu et al. (2018),
+its players are, what each of them moves and which loss each descends; `fit` plays the game. Hu et al. (2018),
 "On Unifying Deep Generative Models", argue that this is more than a manner of speaking.
 """
 

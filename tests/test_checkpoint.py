@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim import SGD, AdamW
 
 from lecturekit import EarlyStopping, GenerativeModel, Player, fit
-from lecturekit.checkpoint import CheckpointError
+from lecturekit.training.checkpoint import CheckpointError
 from lecturekit.variational import IWAE, VAE
 
 DATA = torch.randn(97, 3)

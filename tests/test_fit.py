@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam
 
 from lecturekit import GenerativeModel, Player, fit
-from lecturekit.stream import Stream, TensorData
+from lecturekit.training.stream import Stream, TensorData
 
 sgd = partial(SGD, lr=0.1)
 DATA = torch.arange(10.0)[:, None]

@@ -480,7 +480,7 @@ def test_data_that_are_no_density_s_are_refused():
 
 def test_another_coupling_is_another_model(tmp_path):
     """exp and sigmoid have the same parameters: a checkpoint of one is none of the other."""
-    from lecturekit.checkpoint import CheckpointError
+    from lecturekit.training.checkpoint import CheckpointError
 
     options = {"epochs": 1, "batch_size": 16, "progress": False, "checkpoint": tmp_path}
     fit(Glow((1, 8, 8), 1, 1, 4, "exp"), digits(), **options)

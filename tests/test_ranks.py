@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import SGD
 
 from lecturekit import GenerativeModel, Player, data, fit
-from lecturekit.checkpoint import CheckpointError
+from lecturekit.training.checkpoint import CheckpointError
 
 DATA = torch.randn(32, 3, generator=torch.Generator().manual_seed(5))
 
@@ -136,7 +136,7 @@ def test_pictures_on_the_disk_are_shared_like_those_in_memory(outcome):
 
 
 def test_noise_differs_between_ranks(outcome):
-    from lecturekit.ranks import Ranks
+    from lecturekit.training.ranks import Ranks
 
     ranks = Ranks()
     own = ranks.seed(7)
@@ -160,7 +160,7 @@ def test_another_number_of_processes_is_refused(outcome):
 
 
 def test_a_joint_batch_must_be_shareable():
-    from lecturekit.ranks import Ranks
+    from lecturekit.training.ranks import Ranks
 
     ranks = Ranks()
     ranks.world = 2

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD
 
 from lecturekit import EarlyStopping, GenerativeModel, Player, fit, precision
-from lecturekit.training import Diverged
+from lecturekit.training.state import Diverged
 from lecturekit.variational import VAE
 
 DATA = torch.arange(10.0)[:, None]

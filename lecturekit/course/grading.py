@@ -24,10 +24,11 @@ from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
 from lecturekit.course import labs
-from lecturekit.course.labs import generate, marked, names, percent, source, tests
+from lecturekit.course.labs import generate, marked, names, source, tests
 from lecturekit.course.notebooks import own_kernel
 from lecturekit.course.profiles import ROOT, CourseError
 from lecturekit.course.run import ANSI
+from lecturekit.course.wrong import percent
 
 STUDENT = "submission"  # for nbgrader they all have one name: real ones may hold what its patterns take for wildcards
 WHOLE = 5  # a whole submission may take so many times what a cell may

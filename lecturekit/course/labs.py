@@ -1,12 +1,13 @@
 """Labs: the students' version of each, and the wrong answers that each must catch.
 
 A lab is an nbgrader source notebook, labs/solutions/<lab>/<lab>.ipynb. What students get is made from it, and so is
-never edited: labs/student/<lab>/<lab>.ipynb. Beside it stands labs/wrong/<lab>.py, whose cells are answers that must
-lose points:
+never edited: labs/student/<lab>/<lab>.ipynb. Beside it stands labs/wrong/<lab>.txt, whose blocks, in the language of
+`wrong.py`, are answers that must lose points, and the tasks that must lose them. The first is the one whose solution cell,
+<task>-code, is wrong:
 
-    # %% kl-sign: the KL with its sign flipped | loses: kl
-    def gaussian_kl(mean, log_scale):
-        ...
+    # %% kl-sign: the KL with its sign flipped | kl
+    - return 0.5 * (
+    + return -0.5 * (
 """
 
 import ast
@@ -27,9 +28,9 @@ from nbformat import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
 from lecturekit.course.profiles import ROOT, CourseError
+from lecturekit.course.wrong import Wrong, read
 
 LABS = ROOT / "labs"
-CELL = re.compile(r"^# %% *(?P<title>.*) \| *(?P<rest>[^|\n]*?) *$", re.MULTILINE)
 
 
 def select(pattern: str = "*") -> list[str]:
@@ -57,17 +58,6 @@ def tests(notebook: NotebookNode) -> dict[str, float]:
     """Points of each task that is graded by running its test cell."""
     graded = [cell for cell in notebook.cells if cell.cell_type == "code" and marked(cell, "grade")]
     return {marked(cell, "grade_id"): float(marked(cell, "points")) for cell in graded}
-
-
-def percent(path: Path) -> Iterator[tuple[str, str, str]]:
-    """(title, rest, body) of each cell `# %% title | rest` of a Python file in the percent format."""
-    text = path.read_text(encoding="utf-8")
-    heads = list(CELL.finditer(text))
-    if len(heads) != len(re.findall(r"^# %%", text, re.MULTILINE)):
-        raise CourseError(f"{path}: each cell begins with a line '# %% ... | ...'")
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    for head, end in zip(heads, ends):
-        yield head["title"], head["rest"], text[head.end() : end].strip() + "\n"
 
 
 # The students' version
@@ -174,12 +164,25 @@ def _quiet_plots() -> Iterator[None]:
             plt.close("all")
 
 
+def _given(answer: Wrong, cells: list[NotebookNode], graded: dict[str, float]) -> tuple[int, str]:
+    """(which cell a wrong answer stands in for, what it is then); CourseError where it does not fit the lab."""
+    if unknown := set(answer.noticed) - set(graded):
+        raise CourseError(f"{answer.where}: {unknown.pop()!r} is no task; there are {', '.join(graded)}")
+    places = {marked(cell, "grade_id"): place for place, cell in enumerate(cells) if marked(cell, "solution")}
+    if (name := f"{answer.noticed[0]}-code") not in places:
+        raise CourseError(f"{answer.where}: there is no solution cell {name}; there are {', '.join(places)}")
+    right = cells[places[name]].source
+    text = answer.body if answer.whole else answer.applied(right)
+    if _defines(text) != _defines(right):
+        raise CourseError(f"{answer.where}: define what the solution cell {name} defines, {', '.join(_defines(right))}")
+    return places[name], text
+
+
 def answers(lab: str) -> list[Answer]:
     """What the lab says to its solution, to the untouched students' version, and to each wrong answer.
 
-    A wrong answer stands in for the solution cell that defines the same names; after it, only those cells run again that
-    use, directly or not, what has changed, and of these only what a check uses. Cells must not change each other's objects
-    in place.
+    A wrong answer stands in for its task's solution cell; after it, only those cells run again that use, directly or not,
+    what has changed, and of these only what a check uses. Cells must not change each other's objects in place.
     """
     notebook = source(lab)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -215,18 +218,12 @@ def answers(lab: str) -> list[Answer]:
             Answer("(untouched)", frozenset(graded), play(untouched, untouched=True)),
             Answer("(solution)", frozenset(), play(world)),
         ]
-        for title, rest, body in percent(LABS / "wrong" / f"{lab}.py"):
-            name = title.partition(":")[0]
-            loses = frozenset(re.split(r"[, ]+", rest.removeprefix("loses:").strip()))
-            if not rest.startswith("loses:") or not loses <= set(graded):
-                raise CourseError(f"{lab}, {name}: '| loses: task' must name tasks of the lab, {', '.join(graded)}")
-            places = [i for i, c in enumerate(cells) if marked(c, "solution") and _defines(c.source) & _defines(body)]
-            if len(places) != 1 or _defines(cells[places[0]].source) != _defines(body):
-                raise CourseError(f"{lab}, {name}: define all that one solution cell defines, and nothing else")
+        for answer in read(LABS / "wrong" / f"{lab}.txt"):
+            place, text = _given(answer, cells, graded)
             before = dict(world)
-            crash = _run(body, f"{lab}, {name}", world)
-            failed = {"-": crash} if crash else play(world, places[0] + 1, set(written[places[0]]))
-            found.append(Answer(name, loses, failed))
+            crash = _run(text, answer.where, world)
+            failed = {"-": crash} if crash else play(world, place + 1, set(written[place]))
+            found.append(Answer(answer.where.partition(":")[2], frozenset(answer.noticed), failed))
             world.clear()
             world.update(before)
     return found

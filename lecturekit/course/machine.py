@@ -19,7 +19,7 @@ from lecturekit import data, fit
 from lecturekit.course.processor import processor
 from lecturekit.course.profiles import ROOT, overrides, select, tomllib
 from lecturekit.data import sources
-from lecturekit.precision import fast_bfloat16
+from lecturekit.training.precision import fast_bfloat16
 from lecturekit.variational import VAE
 
 # Extras of pyproject.toml beyond what the chapters need, and what each is for.

@@ -1,83 +1,98 @@
 """Formulas made wrong on purpose: each must be noticed by the tests it names.
 
-A mutant is a unified diff under tests/mutants with two lines above it:
-
-    # what: the KL's sign is flipped
-    # tests: tests/test_latent.py tests/variational/test_vae.py::test_kl
+A mutant is a block, in the language of `wrong.py`, of tests/mutants/<module>.txt: variational.vae.txt for
+lecturekit/variational/vae.py.
 """
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
+from tqdm import tqdm
+
 from lecturekit.course.profiles import ROOT, CourseError
+from lecturekit.course.wrong import Wrong, read
 
 TIMEOUT = 600  # seconds; a mutant that hangs is a broken one
+# -x: the first failure is enough. nbval needs longer to load than most mutants to be caught.
+PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval"]
 
 
-def _header(patch: Path, name: str) -> str:
-    found = re.search(rf"^# {name}: *(\S.*)$", patch.read_text(encoding="utf-8").partition("--- ")[0], re.MULTILINE)
-    if not found:
-        raise CourseError(f"{patch} has no line '# {name}: ...' above the diff")
-    return found[1].strip()
+def target(mutant: Wrong) -> str:
+    """The file that a mutant changes, from the root: variational.vae:kl-sign is of lecturekit/variational/vae.py."""
+    return f"lecturekit/{mutant.where.partition(':')[0].replace('.', '/')}.py"
 
 
-def _trial(root: Path, tests: list[str], patch: Path | None = None) -> tuple[str, str]:
-    """(verdict, output) of pytest on a copy of the package with the patch applied."""
-    # GIT_* is dropped because inside a git hook it points at the repository, not at the copy.
-    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+def mutated(mutant: Wrong, root: Path = ROOT) -> str:
+    """The file's text with the formula made wrong; CourseError where the mutant does not fit it."""
+    if mutant.whole:
+        raise CourseError(f"{mutant.where}: a mutant is an edit, lines '- old' and '+ new'")
+    file = root / target(mutant)
+    if not file.is_file():
+        raise CourseError(f"{mutant.where}: there is no {target(mutant)}")
+    return mutant.applied(file.read_text(encoding="utf-8"))
+
+
+def every(root: Path = ROOT, pattern: str = "*") -> list[Wrong]:
+    """The mutants whose module:name matches a pattern."""
+    found = [mutant for file in sorted((root / "tests" / "mutants").glob("*.txt")) for mutant in read(file)]
+    if not (chosen := [mutant for mutant in found if fnmatch(mutant.where, pattern)]):
+        names = ", ".join(sorted({mutant.where.partition(":")[0] for mutant in found}))
+        raise CourseError(f"no mutant matches {pattern!r}; there are those of {names or 'no module'}")
+    return chosen
+
+
+def _verdicts(root: Path, trials: list[tuple[list[str], Wrong | None]]) -> list[tuple[str, str]]:
+    """(verdict, output) of pytest for each (tests, mutant), two at a time, each on a copy of the package."""
+    if not hasattr(os, "fork"):
+        raise CourseError("mutants are tried in forked processes, which this system does not have: use Linux or macOS")
+    found: list[tuple[str, str]] = [("does not apply", "")] * len(trials)
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("lecturekit", "tests"):
-            shutil.copytree(root / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(root / "pyproject.toml", folder)
-        # The copy goes before the editable install on the path; one thread each, since two run at a time.
-        env |= {
-            "PYTHONPATH": folder,
-            "OMP_NUM_THREADS": "1",
-            "GIT_CEILING_DIRECTORIES": str(Path(folder).parent),
-        }
-
-        def call(*command: str) -> subprocess.CompletedProcess:
-            return subprocess.run(
-                command, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False
-            )
-
-        if patch and (applied := call("git", "apply", "-C1", str(patch.resolve()))).returncode:
-            return "does not apply", applied.stderr
-        pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        pytest += ["-p", "no:nbval"]  # it needs longer to load than most mutants to be caught
-        try:
-            done = call(*pytest, *tests)
-        except subprocess.TimeoutExpired:
-            return "hangs", f"no end after {TIMEOUT} s"
-    # pytest: 0 all passed, 1 some failed; anything else means that the tests did not run.
-    verdict = {0: "SURVIVED", 1: "caught"}.get(done.returncode, f"broken (pytest exit {done.returncode})")
-    return verdict, done.stdout + done.stderr
+        jobs = []
+        for number, (tests, mutant) in enumerate(trials):
+            try:
+                write = {target(mutant): mutated(mutant, root)} if mutant else {}
+            except CourseError as error:
+                found[number] = "does not apply", str(error)
+                continue
+            job = {"root": str(root), "folder": str(Path(folder, str(number))), "write": write, "seconds": TIMEOUT}
+            jobs.append((number, job | {"arguments": [*PYTEST, *tests]}))
+        script = [sys.executable, str(Path(__file__).with_name("forks.py")), "2"]
+        env = os.environ | {"OMP_NUM_THREADS": "1"}  # two run at a time
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(script, env=env, cwd=folder, **pipes) as server:
+            server.stdin.write("".join(json.dumps(job) + "\n" for _, job in jobs))
+            server.stdin.close()
+            for line in tqdm(server.stdout, total=len(jobs), unit=" mutants", disable=len(jobs) < 2 or None):
+                result = json.loads(line)
+                number, job = jobs[result["job"]]
+                output = Path(job["folder"], "output.txt").read_text(errors="replace")
+                # pytest: 0 all passed, 1 some failed; anything else means that the tests did not run.
+                verdict = {None: "hangs", 0: "SURVIVED", 1: "caught"}.get(result["code"])
+                found[number] = verdict or f"broken (pytest exit {result['code']})", output
+                shutil.rmtree(job["folder"], ignore_errors=True)
+    return found
 
 
 def mutants(pattern: str = "*", root: Path = ROOT) -> bool:
     """Run the named tests unchanged, then once per mutant, two at a time; True if every mutant was caught."""
-    patches = sorted((root / "tests" / "mutants").glob(f"{pattern}.patch"))
-    if not patches:
-        raise CourseError(f"no {pattern}.patch in {root / 'tests' / 'mutants'}")
-    tests = {patch: _header(patch, "tests").split() for patch in patches}
-    every = sorted({test for named in tests.values() for test in named})
-    verdict, output = _trial(root, every)
+    chosen = every(root, pattern)
+    named = sorted({test for mutant in chosen for test in mutant.noticed})
+    [(verdict, output)] = _verdicts(root, [(named, None)])
     if verdict != "SURVIVED":
         raise CourseError(f"the tests must pass before anything is mutated ({verdict}):\n{output}")
-    with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(lambda patch: _trial(root, tests[patch], patch), patches))
-    width = max(len(patch.stem) for patch in patches)
-    for patch, (verdict, output) in zip(patches, verdicts):
+    verdicts = _verdicts(root, [(list(mutant.noticed), mutant) for mutant in chosen])
+    width = max(len(mutant.where) for mutant in chosen)
+    for mutant, (verdict, output) in zip(chosen, verdicts, strict=True):
         if verdict not in ("caught", "SURVIVED"):
-            print(f"{patch.stem}: {verdict}\n{output}")
-    for patch, (verdict, _) in zip(patches, verdicts):
-        print(f"{patch.stem:<{width}}  {verdict:<8}  {_header(patch, 'what')}")
+            print(f"{mutant.where}: {verdict}\n{output}")
+    for mutant, (verdict, _) in zip(chosen, verdicts, strict=True):
+        print(f"{mutant.where:<{width}}  {verdict:<8}  {mutant.what}")
     caught = sum(verdict == "caught" for verdict, _ in verdicts)
-    print(f"{caught} of {len(patches)} mutants caught")
-    return caught == len(patches)
+    print(f"{caught} of {len(chosen)} mutants caught")
+    return caught == len(chosen)

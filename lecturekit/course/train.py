@@ -66,10 +66,10 @@ def train(
     from torch import distributed
 
     from lecturekit import LatentVariableModel, fit
-    from lecturekit.checkpoint import CheckpointError
+    from lecturekit.training.checkpoint import CheckpointError
     from lecturekit.data import DataError, load
     from lecturekit.evaluate import importance_bound, log_likelihood
-    from lecturekit.training import Diverged
+    from lecturekit.training.state import Diverged
 
     several = "LOCAL_RANK" in os.environ  # torchrun started us
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else "cpu"

@@ -1,33 +1,91 @@
-"""The mutants' judge, on a package of one line."""
+"""One language for wrong formulas: how a block is read and applied; and the mutants, on a package of one line."""
 
-import re
+import ast
 import subprocess
 
 import pytest
 
-from lecturekit.course.mutants import mutants
+from lecturekit.course import wrong
+from lecturekit.course.mutants import every, mutated, mutants, target
 from lecturekit.course.profiles import ROOT, CourseError
+from lecturekit.course.wrong import Wrong
 
-DIFF = """\
-# what: {what}
-# tests: tests/test_double.py
-diff --git a/lecturekit/__init__.py b/lecturekit/__init__.py
---- a/lecturekit/__init__.py
-+++ b/lecturekit/__init__.py
-@@ -1,2 +1,2 @@
- def double(x):
--    return {old}
-+    return {new}
+TEXT = """\
+def double(x):
+    if x:
+        y = 2 * x
+        return y
+    return 0
+
+
+def triple(x):
+    return 3 * x
 """
+
+
+@pytest.mark.parametrize(
+    "body, old, new",
+    [
+        ("- 2 * x\n+ 3 * x\n", "2 * x", "3 * x"),  # a part of a line
+        ("- return 0\n+ y = 1\n+ return y\n", "    return 0\n", "    y = 1\n    return y\n"),  # indented as it was
+        ("-     y = 2 * x\n", "        y = 2 * x\n", ""),  # a line that becomes empty goes
+        ("-  * x\n-     return y\n", None, None),  # whole lines, or nothing
+        ("- if x:\n-     y = 2 * x\n+ if not x:\n+     y = 2\n", "if x:\n        y = 2 * x", "if not x:\n        y = 2"),
+        ("- return 0\n-\n-\n- def\n", None, None),
+        ("- y = 2 * x\n- return y\n+ return x\n", "        y = 2 * x\n        return y\n", "        return x\n"),
+        ("- 3 * x\n+ 2 * x\n- return y\n+ return x\n", "return y\n    return 0\n\n\ndef triple(x):\n    return 3 * x", None),
+    ],
+)
+def test_an_edit(body, old, new):
+    block = Wrong("a:b", "", (), body)
+    if old is None:
+        with pytest.raises(CourseError, match="a:b: the old text occurs 0 times"):
+            block.applied(TEXT)
+    elif new is None:  # two edits
+        assert block.applied(TEXT) == TEXT.replace("3 * x", "2 * x").replace("return y", "return x")
+    else:
+        assert TEXT.count(old) == 1 and block.applied(TEXT) == TEXT.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ("- return\n+ give\n", "occurs 3 times, not once"),
+        ("+ return\n", "begins with the old text"),
+        ("- return 0\nreturn 1\n", "begins with '- ' or"),
+        ("- return 0\n+return 1\n", "begins with '- ' or"),
+    ],
+)
+def test_an_edit_that_cannot_be_made_is_named(body, message):
+    with pytest.raises(CourseError, match=f"^module:name: .*{message}"):
+        Wrong("module:name", "", (), body).applied(TEXT)
+
+
+def test_a_file_of_blocks(tmp_path):
+    file = tmp_path / "nets.txt"
+    file.write_text("# Mine.\n\n# %% a: KL(p || q) | tests/x.py, tests/y.py::z\n- 1\n+ 2\n\n# %% b: all | t\ndef f():\n    pass\n")
+    first, second = wrong.read(file)
+    assert (first.where, first.what, first.noticed) == ("nets:a", "KL(p || q)", ("tests/x.py", "tests/y.py::z"))
+    assert not first.whole and second.whole and second.body == "def f():\n    pass\n"
+    for text, message in {
+        "# %% a: b | c\n": "below it the edit",
+        "# %% a | c\n- x\n": "name: what is wrong",
+        "# %% a: b\n- x\n": "begins with a line",
+        "# %% a: b | c\n- x\n# %% a: d | e\n- y\n": "nets:a stands there twice",
+    }.items():
+        file.write_text(text)
+        with pytest.raises(CourseError, match=message):
+            wrong.read(file)
 
 
 @pytest.fixture
 def project(tmp_path):
     files = {
         "pyproject.toml": "[tool.pytest.ini_options]\n",
-        "lecturekit/__init__.py": "def double(x):\n    return 2 * x\n",
-        "tests/test_double.py": "from lecturekit import double\n\ndef test():\n    assert double(3) == 6\n",
-        "tests/mutants/.keep": "",
+        "lecturekit/__init__.py": "",
+        "lecturekit/maths/double.py": "def double(x):\n    return 2 * x\n",
+        "tests/test_double.py": "from lecturekit.maths.double import double\n\ndef test():\n    assert double(3) == 6\n",
+        "tests/mutants/maths.double.txt": "",
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +93,9 @@ def project(tmp_path):
     return tmp_path
 
 
-def add(project, name, new, old="2 * x"):
-    patch = project / "tests" / "mutants" / f"{name}.patch"
-    patch.write_text(DIFF.format(what=f"about {name}", old=old, new=new))
+def add(project, name, new, old="2 * x", file="maths.double"):
+    with (project / "tests" / "mutants" / f"{file}.txt").open("a") as blocks:
+        blocks.write(f"# %% {name}: about {name} | tests/test_double.py\n- {old}\n+ {new}\n")
 
 
 def test_verdicts(project, capsys):
@@ -45,51 +103,50 @@ def test_verdicts(project, capsys):
     add(project, "equal", "x + x")
     add(project, "stale", "3 * x", old="2 * y")
     add(project, "syntax", "2 *")
+    add(project, "gone", "3 * x", file="maths.triple")
     assert not mutants(root=project)
     out = capsys.readouterr().out
-    for line in ("caught  caught    about caught", "equal   SURVIVED  about equal", "stale   does not apply"):
+    for line in ("double:caught  caught    about caught", "double:equal   SURVIVED  about equal", "double:stale   does not"):
         assert line in out
-    assert "syntax  broken (pytest exit 2)" in out
-    assert out.rstrip().endswith("1 of 4 mutants caught")
-    assert (project / "lecturekit" / "__init__.py").read_text().endswith("2 * x\n")
+    assert "double:syntax  broken (pytest exit 2)" in out and "there is no lecturekit/maths/triple.py" in out
+    assert out.rstrip().endswith("1 of 5 mutants caught")
+    assert (project / "lecturekit" / "maths" / "double.py").read_text().endswith("2 * x\n")
 
 
-def test_all_caught(project):
-    add(project, "caught", "3 * x")
-    assert mutants(root=project)
-
-
-@pytest.mark.parametrize("hook", [False, True])
-def test_inside_a_repository_or_its_hook_patches_still_apply(project, monkeypatch, hook):
-    """`git apply` skips in silence what lies outside its folder of a repository; hooks set GIT_DIR."""
+def test_some_mutants_inside_a_repository(project, monkeypatch, capsys):
     subprocess.run(["git", "init", "-q", str(project)], check=True)
     (project / "scratch").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(project / "scratch"))
-    if hook:
-        monkeypatch.setenv("GIT_DIR", str(project / ".git"))
-        monkeypatch.setenv("GIT_WORK_TREE", str(project))
     add(project, "caught", "3 * x")
-    assert mutants(root=project)
+    add(project, "equal", "x + x")
+    assert mutants("maths.double:c*", root=project)
+    assert capsys.readouterr().out.endswith("1 of 1 mutants caught\n")
 
 
 def test_what_cannot_be_judged_is_an_error(project):
-    with pytest.raises(CourseError, match=r"no \*\.patch"):
+    with pytest.raises(CourseError, match=r"no mutant matches"):
         mutants(root=project)
     add(project, "caught", "3 * x")
     (project / "tests" / "test_double.py").write_text("def test():\n    assert False\n")
     with pytest.raises(CourseError, match="must pass before anything is mutated"):
         mutants(root=project)
-    (project / "tests" / "mutants" / "caught.patch").write_text("--- a\n+++ b\n# tests: in the diff\n")
-    with pytest.raises(CourseError, match="no line '# tests:"):
-        mutants(root=project)
 
 
-@pytest.mark.parametrize("patch", sorted((ROOT / "tests" / "mutants").glob("*.patch")), ids=lambda p: p.stem)
-def test_every_mutant_still_applies_and_names_tests_that_are_there(patch):
+def test_every_mutant_still_applies_and_names_tests_that_are_there():
     """So that a change of the code that strands a mutant is seen at once, and not when `make mutants` is next run."""
-    done = subprocess.run(
-        ["git", "apply", "-C1", "--check", str(patch)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    tests = re.search(r"^# tests: (.+)$", patch.read_text(encoding="utf-8"), re.MULTILINE)[1]
-    assert all((ROOT / test.partition("::")[0]).exists() for test in tests.split())
+    wrongs, there = [], {}
+    for mutant in every():
+        try:
+            text = mutated(mutant)
+        except CourseError as error:
+            wrongs.append(str(error))
+            continue
+        ast.parse(text)
+        if ast.dump(ast.parse(text)) == ast.dump(ast.parse((ROOT / target(mutant)).read_text(encoding="utf-8"))):
+            wrongs.append(f"{mutant.where} changes nothing")
+        for test in mutant.noticed:
+            file, _, name = test.partition("::")
+            there[file] = there.get(file) or ((ROOT / file).is_file() and (ROOT / file).read_text(encoding="utf-8"))
+            if not there[file] or (name and f"def {name}(" not in there[file]):
+                wrongs.append(f"{mutant.where} names {test}, which is not there")
+    assert wrongs == []

@@ -1,0 +1,124 @@
+"""Checkpoints: tensors in safetensors, everything else in JSON, nothing ever unpickled.
+
+    FOLDER/round-000000120/facts.json           what the run was (compared on resume) and where it stood
+    FOLDER/round-000000120/rank0.safetensors    its tensors, one file per process
+    FOLDER/round-000000240/...                  the newest; the one before it is kept too
+
+A checkpoint is written into a folder with another name, flushed to the disk and renamed as a whole: it is there, complete,
+or not there. Killing the process or filling the disk at any moment loses nothing that was saved before.
+"""
+
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lecturekit.training.ranks import Ranks
+
+Facts = dict[str, Any]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be written, read, or continued by this run."""
+
+
+class Folder:
+    """A folder of checkpoints of one run."""
+
+    def __init__(self, path: str | os.PathLike, ranks: Ranks):
+        self.path, self.ranks = Path(path).expanduser(), ranks
+
+    def saved(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        return sorted(p for p in self.path.glob("round-*") if (p / "facts.json").is_file())
+
+    def newest(self) -> Path | None:
+        return self.saved()[-1] if self.saved() else None
+
+    def save(self, number: int, tensors: dict[str, Tensor], facts: Facts) -> None:
+        """Write the checkpoint of round `number`; all ranks call this together. CheckpointError leaves older ones alone."""
+        new, final = self.path / "unfinished", self.path / f"round-{number:09d}"
+        try:
+            if self.ranks.rank == 0:
+                shutil.rmtree(new, ignore_errors=True)
+                new.mkdir(parents=True)
+            self.ranks.wait()
+            # Clones, because safetensors refuses tensors that share memory (tied weights) or have odd strides.
+            own = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+            file = new / f"rank{self.ranks.rank}.safetensors"
+            save_file(own, file)
+            _to_disk(file)
+            self.ranks.wait()
+            if self.ranks.rank == 0:
+                (new / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+                _to_disk(new / "facts.json")
+                _to_disk(new)
+                shutil.rmtree(final, ignore_errors=True)
+                new.rename(final)
+                _to_disk(self.path)
+                for old in self.saved()[:-2]:
+                    shutil.rmtree(old, ignore_errors=True)
+            self.ranks.wait()  # nobody goes on, perhaps to load it, before it is there
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(new, ignore_errors=True)
+            kept = f"the checkpoint {self.newest()} is intact" if self.newest() else "nothing had been saved before"
+            raise CheckpointError(
+                f"cannot save a checkpoint in {self.path} ({error}); {kept}. Make room there, and resume"
+            ) from error
+
+    def load(self) -> tuple[dict[str, Tensor], Facts] | None:
+        """The newest checkpoint that can be read, or None where there is none."""
+        for path in reversed(self.saved()):
+            try:
+                facts = json.loads((path / "facts.json").read_text(encoding="utf-8"))
+                if facts["identity"]["world"] != self.ranks.world:  # before looking for this rank's file
+                    return {}, facts
+                return load_file(path / f"rank{self.ranks.rank}.safetensors"), facts
+            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                warnings.warn(f"the checkpoint {path} cannot be read ({error}); trying the one before", stacklevel=2)
+        if self.saved():
+            raise CheckpointError(
+                f"none of the checkpoints in {self.path} can be read; delete the folder to start anew"
+            )
+        return None
+
+
+def compare(saved: Facts, now: Facts) -> None:
+    """Raise CheckpointError that names everything in which two descriptions of a run differ."""
+    differences = list(_differences(saved, now, ""))
+    if differences:
+        raise CheckpointError("this checkpoint is of another run: " + "; ".join(differences))
+
+
+def _differences(saved: Any, now: Any, name: str):
+    if isinstance(saved, dict) and isinstance(now, dict):
+        for key in [*saved, *(k for k in now if k not in saved)]:
+            there = f"{name}.{key}" if name else key
+            if key not in saved or key not in now:
+                yield f"{there} is only in the {'checkpoint' if key in saved else 'present run'}"
+            else:
+                yield from _differences(saved[key], now[key], there)
+    elif saved != now:
+        yield f"{name} was {saved!r} and is {now!r}"
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk itself."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open folders
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON gives it back: tuples become lists, what JSON has no word for becomes its repr."""
+    return json.loads(json.dumps(value, default=repr))

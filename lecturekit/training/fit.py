@@ -1,0 +1,181 @@
+"""The only training loop of the project: the players of a model take turns, and nothing that was learned is lost."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lecturekit.training.checkpoint import CheckpointError, Folder
+from lecturekit.training.history import History
+from lecturekit.model import GenerativeModel, device_of, looking, own_rng
+from lecturekit.training.precision import autocast_dtype
+from lecturekit.training.ranks import Ranks
+from lecturekit.training.stream import Streams
+from lecturekit.training.state import Diverged, EarlyStopping, Training
+
+CAUSES = (
+    "Usual causes: a learning rate that is too high (try a tenth, or a player's clip=1.0), data on another scale than the "
+    'model expects, a logarithm or a division of something that reached 0, bfloat16 (try precision="float32").'
+)
+
+
+def fit(
+    model: GenerativeModel,
+    data: Any,
+    *,
+    epochs: float,
+    batch_size: int | Mapping[str, int] = 128,
+    seed: int = 0,
+    validate: Callable[[GenerativeModel], Mapping[str, float | Tensor]] | None = None,
+    callbacks: Iterable[Callable[[GenerativeModel, History], None]] = (),
+    precision: str = "auto",
+    ema: float | None = None,
+    early_stopping: EarlyStopping | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    save_every: float = 60.0,
+    progress: bool = True,
+) -> History:
+    """Play the model's game on the data, on the device where the model is, and return what was logged.
+
+    data: a split of lecturekit.data, a tensor (N, *event_shape), a pair (x, y), or a dict of these: named streams, the
+        first of which is `batch.x` and counts the epochs.
+    batch_size: items per batch, for all streams or by stream name; with several processes, of all of them together.
+    seed: decides the order of the data and all noise. The caller's random numbers are left as they were.
+    validate: called after every epoch in eval mode, without gradients, with the same random numbers each time; what it
+        returns is logged as valid/key.
+    callbacks: each called as callback(model, history) after every epoch, likewise.
+    precision: "float32", "bfloat16" (autocast) or "auto", which takes bfloat16 where the hardware is faster with it and the
+        model large enough to gain; history.precision says which was used.
+    ema: decay of an exponential moving average of the weights, such as 0.999. validate and callbacks see the averaged
+        model, and history.averaged is it.
+    early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises, and go back to its best epoch.
+    checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
+        resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
+        the final weights are the same to the bit. Where there is none yet, it starts.
+        `epochs` may be raised to go on with a finished run; schedules and batch.progress then go by the new length.
+
+    Ctrl-C ends the training after the present round: the history so far is returned (history.interrupted) and a
+    checkpoint is left; a second Ctrl-C does not wait. The model is left in eval mode, ready to be looked at.
+
+    Raises ValueError or TypeError, before anything moves, for data that cannot be this model's and for a game that cannot
+    be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
+    checkpoint of another run or one that cannot be written.
+    """
+    device, ranks = device_of(model), Ranks()
+    folder = None if checkpoint is None else Folder(checkpoint, ranks)
+    if resume and folder is None:
+        raise ValueError("resume=True needs checkpoint=, the folder to resume from")
+    if folder is not None and folder.newest() and not resume:
+        raise CheckpointError(
+            f"{folder.path} holds a checkpoint already ({folder.newest().name}); resume=True goes on with it, another "
+            "folder or deleting that one starts anew"
+        )
+    if early_stopping is not None and validate is None:
+        raise ValueError("early stopping needs validate=, which returns the number that it watches")
+
+    with own_rng(device, ranks.seed(seed)), torch.enable_grad(), interruptible() as interrupted:
+        streams = Streams(data, batch_size, epochs, seed, device, ranks)
+        loaded = folder.load() if resume else None
+        with looking(model, seed):
+            first = streams.draw(streams.first.batch_size)
+            model.check(first.x, first.y)
+        with torch.no_grad():
+            if loaded is None and not model.started:
+                model.start(streams.draw)
+                model.started.fill_(True)
+            ranks.agree([*model.parameters(), *model.buffers()])
+        training = Training(model, streams, autocast_dtype(precision, model, device), ema, early_stopping, ranks)
+        history = training.history
+        identity = training.identity(seed) if folder else {}
+        if loaded is not None:
+            training.restore(*loaded, identity)
+
+        callbacks, total, saved_at = tuple(callbacks), round(streams.total), time.perf_counter()
+        shown = progress and ranks.rank == 0
+        bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not shown)
+
+        def pause() -> bool:
+            """Is there something to be done between two rounds? The clock and Ctrl-C are asked at every tenth."""
+            if training.rounds % 10:
+                return len(training.waiting) >= 1000
+            asked = bool(interrupted) or (folder is not None and time.perf_counter() - saved_at > save_every)
+            return ranks.decide(asked, device)
+
+        model.train()
+        with bar, troubles(training, folder):
+            while streams.progress < 1 and not history.stopped:
+                begun, ended = time.perf_counter(), int(streams.epoch) + 1
+                while streams.epoch < ended and streams.progress < 1:
+                    training.round()
+                    bar.update(min(streams.first.position, total) - bar.n)
+                    if pause():
+                        break
+                training.fetch()  # the only place where the loop waits for the device
+                history.seconds += time.perf_counter() - begun
+                if streams.epoch >= ended or streams.progress >= 1:
+                    bar.set_description(f"epoch {streams.epoch:.0f}", refresh=False)
+                    if validate is not None:
+                        with looking(training.watched, seed):
+                            found = {key: float(value) for key, value in validate(training.watched).items()}
+                        history.stopped = training.validated(found)
+                    for callback in callbacks:
+                        with looking(training.watched, seed):
+                            callback(training.watched, history)
+                history.interrupted = ranks.decide(bool(interrupted), device)
+                over = streams.progress >= 1 or history.stopped or history.interrupted
+                if folder is not None and ranks.decide(over or time.perf_counter() - saved_at > save_every, device):
+                    tensors = training.tensors()
+                    folder.save(training.rounds, tensors, {"identity": identity, "standing": training.standing()})
+                    saved_at = time.perf_counter()
+                if history.interrupted:
+                    break
+    if not history.interrupted:
+        training.finish()
+    model.eval()
+    return history
+
+
+@contextmanager
+def interruptible() -> Iterator[list]:
+    """Within, the first Ctrl-C only fills the list; the second is a KeyboardInterrupt as ever."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may receive signals
+        yield asked
+        return
+
+    def note(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def troubles(training: Training, folder: Folder | None) -> Iterator[None]:
+    """Say what went wrong, what to try, and what is left."""
+    try:
+        yield
+    except (Diverged, MemoryError, RuntimeError) as error:
+        newest = folder.newest() if folder else None
+        kept = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint to go back to."
+        if isinstance(error, Diverged):
+            raise Diverged(f"{error}. {CAUSES} {kept}") from None
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+            sizes = {name: stream.batch_size for name, stream in training.streams.streams.items()}
+            raise MemoryError(f"out of memory with batches of {sizes}; take a smaller batch_size. {kept}") from error
+        raise
+    finally:
+        training.model.eval()

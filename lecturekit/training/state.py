@@ -1,0 +1,232 @@
+"""A training in progress: all of its state in one place, so that it can be saved, restored and looked at."""
+
+import copy
+import math
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lecturekit.training.checkpoint import Facts, compare, plain
+from lecturekit.training.game import play_round, seated
+from lecturekit.training.history import History
+from lecturekit.model import GenerativeModel, Terms, generators
+from lecturekit.training.ranks import Ranks
+from lecturekit.training.stream import Streams
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch."""
+
+    watch: str = "elbo"
+    patience: int = 10
+
+
+class Diverged(FloatingPointError):
+    """A loss is no longer a finite number."""
+
+
+class Training:
+    """The players, the streams, the history, and what else goes on from round to round."""
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        streams: Streams,
+        dtype: torch.dtype | None,
+        ema: float | None,
+        early_stopping: EarlyStopping | None,
+        ranks: Ranks,
+    ):
+        self.model, self.streams, self.ranks = model, streams, ranks
+        self.seats = seated(model, dtype, ranks)
+        self.history, self.rounds = History(), 0
+        self.history.precision = str(dtype or next(model.parameters()).dtype).removeprefix("torch.")
+        self.waiting: list[tuple[float, str, Terms]] = []  # logged, not yet fetched from the device
+        average = get_ema_multi_avg_fn(ema) if ema is not None else None
+        self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=False) if ema is not None else None
+        self.early_stopping, self.best, self.best_weights = early_stopping, {"value": -math.inf, "epoch": 0.0}, {}
+
+    @property
+    def watched(self) -> GenerativeModel:
+        """The model that is validated, shown and kept: the averaged one, if there is one."""
+        return self.model if self.averaged is None else self.averaged.module
+
+    def round(self) -> None:
+        play_round(self.seats, self.model.simultaneous, self.streams, self._log)
+        self.rounds += 1
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+
+    def _log(self, epoch: float, player: str, terms: Terms) -> None:
+        # Clones, since a term may be a parameter or a buffer itself, which will have moved on when it is fetched.
+        self.waiting.append((epoch, player, {key: value.detach().clone() for key, value in terms.items()}))
+
+    def fetch(self) -> None:
+        """Move the waiting terms into the history, one transfer per term; Diverged if a loss is not finite."""
+        columns: dict[str, tuple[list[float], list[Tensor]]] = {}
+        for epoch, player, terms in self.waiting:
+            for key, value in terms.items():
+                epochs, values = columns.setdefault(f"{player}/{key}", ([], []))
+                epochs.append(epoch)
+                values.append(value)
+        self.waiting.clear()
+        self.history.trained = self.streams.epoch
+        broken = []
+        for name, (epochs, values) in columns.items():
+            stacked = torch.stack(values)
+            self.ranks.average([stacked])
+            numbers = stacked.tolist()
+            self.history.add(name, epochs, numbers)
+            if name.endswith("/loss"):
+                broken += [(epoch, name) for epoch, n in zip(epochs, numbers, strict=True) if not math.isfinite(n)][:1]
+        if broken:
+            epoch, name = min(broken)
+            raise Diverged(f"the loss of player {name.rpartition('/')[0]!r} is not finite {self._when(epoch)}")
+
+    def _when(self, epoch: float) -> str:
+        before = {}
+        for name in self.history:
+            pairs = zip(self.history.epochs(name), self.history[name], strict=True)
+            finite = [value for e, value in pairs if e < epoch and math.isfinite(value)]
+            before |= {name: finite[-1]} if finite else {}
+        last = ", ".join(f"{name} {value:.6g}" for name, value in before.items()) or "none"
+        return f"{epoch:.2f} epochs after the start; last finite terms: {last}"
+
+    def validated(self, results: dict[str, float]) -> bool:
+        """Log what validation found; True if it is time to stop."""
+        for key, value in results.items():
+            self.history.add(f"valid/{key}", [self.streams.epoch], [value])
+        if (rule := self.early_stopping) is None:
+            return False
+        if rule.watch not in results:
+            raise ValueError(f"early stopping watches {rule.watch!r}, but validate returned {sorted(results)}")
+        if results[rule.watch] > self.best["value"]:
+            self.best = {"value": results[rule.watch], "epoch": self.streams.epoch}
+            self.best_weights = {name: t.clone() for name, t in self.watched.state_dict().items()}
+        return self.ranks.decide(self.streams.epoch - self.best["epoch"] >= rule.patience, self.streams.device)
+
+    def finish(self) -> None:
+        """Go back to the best weights, and hand over the averaged model."""
+        if self.best_weights:
+            self.watched.load_state_dict(self.best_weights)
+        self.history.averaged = None if self.averaged is None else self.averaged.module.eval()
+
+    # --- saving and restoring ---------------------------------------------------------------------------------------
+
+    def identity(self, seed: int) -> Facts:
+        """What must be the same in the run that goes on: everything that decides the numbers, but how long it trains."""
+        model = self.model
+        try:
+            package = version("lecturekit")
+        except PackageNotFoundError:
+            package = "not installed"
+        return plain(
+            {
+                "lecturekit": package,
+                "model": type(model).__name__,
+                "options": _options(model),
+                # a model may hold another one, and nets are made of modules with options, such as activations
+                "parts": {n: [type(m).__name__, _options(m)] for n, m in model.named_modules() if n},
+                "tensors": {n: [list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()},
+                "players": {
+                    s.player.name: {
+                        "optimizer": type(s.optimizer).__name__,
+                        "groups": [{k: v for k, v in g.items() if k != "params"} for g in s.optimizer.param_groups],
+                        "turns": s.player.turns,
+                        "clip": s.player.clip,
+                    }
+                    for s in self.seats
+                },
+                "streams": {name: stream.identity() for name, stream in self.streams.streams.items()},
+                "seed": seed,
+                "precision": self.history.precision,
+                "averaged": self.averaged is not None,
+                "early_stopping": repr(self.early_stopping),
+                "world": self.ranks.world,
+            }
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
+        out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
+        if not all(bool(t.isfinite().all()) for t in out.values() if t.is_floating_point()):
+            raise Diverged("the weights are no longer finite after a step on a finite loss")
+        if self.averaged is not None:
+            out |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
+        out |= {f"best/{n}": t for n, t in self.best_weights.items()}
+        for s in self.seats:
+            for i, state in s.optimizer.state_dict()["state"].items():
+                out |= {f"player/{s.player.name}/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
+        for name in self.history:
+            columns = [self.history.epochs(name), self.history[name]]
+            out[f"history/{name}"] = torch.tensor(columns, dtype=torch.float64)
+        return out | {f"random/{i}": g.get_state() for i, g in enumerate(generators(self.streams.device))}
+
+    def standing(self) -> Facts:
+        """Where the run stands: what of its state is no tensor."""
+        scalars = {
+            s.player.name: {
+                str(i): {k: v for k, v in state.items() if not isinstance(v, Tensor)}
+                for i, state in s.optimizer.state_dict()["state"].items()
+            }
+            for s in self.seats
+        }
+        return plain(
+            {
+                "rounds": self.rounds,
+                "positions": {name: stream.position for name, stream in self.streams.streams.items()},
+                "seconds": self.history.seconds,
+                "stopped": self.history.stopped,
+                "best": [self.best["value"] if self.best_weights else None, self.best["epoch"]],
+                "scalars": scalars,
+                "threads": torch.get_num_threads(),
+                "torch": torch.__version__,
+            }
+        )
+
+    def restore(self, tensors: dict[str, Tensor], facts: Facts, identity: Facts) -> None:
+        """Stand where the saved run stood. CheckpointError names everything in which the two runs differ."""
+        compare(facts["identity"], identity)
+        at = facts["standing"]
+        for name, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
+            if at[name] != now:
+                warnings.warn(
+                    f"{name}: {at[name]} when saved, {now} now; the result may differ in the last bits", stacklevel=3
+                )
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+        self.model.load_state_dict(part("model/"))
+        if self.averaged is not None:
+            self.averaged.load_state_dict(part("averaged/"))
+        self.best_weights = {n: t.to(self.streams.device) for n, t in part("best/").items()}
+        self.best = {"value": -math.inf if at["best"][0] is None else at["best"][0], "epoch": at["best"][1]}
+        for s in self.seats:
+            state = copy.deepcopy(at["scalars"][s.player.name])
+            for name, t in part(f"player/{s.player.name}/").items():
+                i, _, key = name.partition("/")
+                state.setdefault(i, {})[key] = t.clone()  # load_state_dict would alias what it is given
+            groups = s.optimizer.state_dict()["param_groups"]
+            s.optimizer.load_state_dict({"state": {int(i): v for i, v in state.items()}, "param_groups": groups})
+        for name, columns in part("history/").items():
+            self.history.add(name, *columns.tolist())
+        self.history.seconds, self.history.stopped, self.rounds = at["seconds"], at["stopped"], at["rounds"]
+        for name, stream in self.streams.streams.items():
+            stream.position = at["positions"][name]
+        self.history.trained = self.streams.epoch
+        states = part("random/")
+        for i, generator in enumerate(generators(self.streams.device)):
+            generator.set_state(states[str(i)])
+
+
+def _options(module: nn.Module) -> Facts:
+    """A module's own scalar attributes, without those that change while it is used."""
+    changing = ("training", "reparameterized", "call_super_init", "dump_patches")
+    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
+    return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}
