@@ -33,7 +33,7 @@ from torch.optim import Adam
 
 from lecturekit import data
 from lecturekit.adversarial import CycleGAN
-from lecturekit.model import looking
+from lecturekit.model import evaluating
 
 # row: side, width, blocks, downs, layers, passes over A, batch, learning rate, identity
 ROWS = {
@@ -105,7 +105,7 @@ def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def translated(model: CycleGAN, x: Tensor, to: str) -> Tensor:
-    with looking(model):
+    with evaluating(model):
         return torch.cat([model.translate(some, to) for some in x.split(500)])
 
 

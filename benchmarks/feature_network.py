@@ -54,7 +54,7 @@ class Training(GenerativeModel):
         return (x + scale * torch.randn_like(x)).clamp(0, 1)
 
     def loss(self, batch):
-        _, logits = self.network.look(self.noisy(self.shifted(batch.x)))
+        _, logits = self.network.compute(self.noisy(self.shifted(batch.x)))
         return {
             "loss": F.cross_entropy(logits, batch.y),
             "accuracy": (logits.detach().argmax(1) == batch.y).float().mean(),

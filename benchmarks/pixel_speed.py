@@ -38,11 +38,13 @@ def sampled(kind: str, size: int, rounds: int) -> dict:
     nothing = torch.zeros(N, 1, size, size, dtype=torch.bool)
     images = {}
 
-    def drawn(cached):
+    def draw_levels(cached):
         torch.manual_seed(1)
         images[cached] = model.complete(nothing, nothing, cached=cached)
 
-    times = in_rounds({cached: lambda cached=cached: timed(lambda: drawn(cached)) for cached in (True, False)}, rounds)
+    times = in_rounds(
+        {cached: lambda cached=cached: timed(lambda: draw_levels(cached)) for cached in (True, False)}, rounds
+    )
     if not torch.equal(images[True], images[False]):
         raise SystemExit(f"{kind}, {size} x {size}: the two ways drew different images")
     return {
@@ -62,7 +64,7 @@ def pixel_by_pixel(gates, weight, sweep):
             around = [(i + a, j + b) for a, b in sweep.neighbours]
             seen = torch.cat([h.get(p, nothing) for p in around], dim=1)
             arriving = torch.addmm(gates[:, :, i, j], seen, weight.flatten(0, 1))
-            h[i, j], c[i, j] = cell(arriving, c.get(around[sweep.memory], nothing))
+            h[i, j], c[i, j] = cell(arriving, c.get(around[sweep.cache], nothing))
     return torch.stack([h[i, j] for i in range(height) for j in range(width)], -1).unflatten(-1, (height, width))
 
 

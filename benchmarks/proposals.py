@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from lecturekit.belief import SigmoidBeliefNet, estimators
 from lecturekit.latent import LatentVariableModel
-from lecturekit.model import looking
+from lecturekit.model import evaluating
 
 
 class Refitted(LatentVariableModel):
@@ -41,7 +41,7 @@ class Refitted(LatentVariableModel):
     ):
         super().__init__()
         self.net, self.event_shape = net, net.event_shape
-        with looking(net, seed):
+        with evaluating(net, seed):
             fitted = [
                 self._fitted(net.flat(some), rounds, samples, effective)
                 for some in tqdm(x.split(10), desc="fitting proposals", leave=False)
@@ -63,7 +63,7 @@ class Refitted(LatentVariableModel):
         if k % 2:
             raise ValueError(f"half of the samples are drawn from each proposal: k must be even, not {k}")
         first = torch.cat([estimators.bits(q, k // 2), estimators.bits(fitted, k // 2)])
-        above, logits = estimators.climb(self.net, first, start=1)
+        above, logits = estimators.sample_q(self.net, first, start=1)
         both = torch.stack([estimators.log_mass(first, q), estimators.log_mass(first, fitted)])
         log_q = both.logsumexp(0) - math.log(2) + sum(estimators.log_q(above, logits))
         return first, sum(estimators.log_p(self.net, x, [first, *above])), log_q

@@ -26,7 +26,7 @@ from torch.optim import Adam
 
 from lecturekit import data
 from lecturekit.data import Split
-from lecturekit.model import looking
+from lecturekit.model import evaluating
 
 SHAPE = (3, 28, 28)
 
@@ -82,7 +82,7 @@ def main():
     )
     reader = classifier(*digits.train[:50_000].to(device).tensors())
     torch.manual_seed(options.seed)
-    with looking(model):
+    with evaluating(model):
         samples = torch.cat([model.sample(500) for _ in range(52)])
     real, numbers = stacks(digits.test, 26_000, options.seed).tensors()
     found = read(reader, real.to(device))

@@ -148,9 +148,9 @@ def cyclegan(**options):
 class Twice(CycleGAN):
     """Makes every fake twice: for the generators, and anew for the discriminators."""
 
-    def judge_loss(self, batch, domain):
+    def discriminator_loss(self, batch, domain):
         batch.memo.clear()
-        return super().judge_loss(batch, domain)
+        return super().discriminator_loss(batch, domain)
 
 
 def cyclegan_twice(split, epochs):
@@ -162,7 +162,7 @@ def cyclegan_twice(split, epochs):
 def cyclegan_by_hand(split, epochs):
     """The generators' turn, then both discriminators' on fakes that are kept, without an image pool."""
     model = cyclegan(pool=0)
-    g, d = model.generators, model.judges
+    g, d = model.generators, model.discriminators
     adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     of_g, of_d = adam(g), {name: adam(d[name]) for name in "ab"}
     started = time.perf_counter()

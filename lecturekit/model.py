@@ -150,7 +150,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @contextmanager
-def looking(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
+def evaluating(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
     """Look at a model without disturbing it: eval mode, no gradients, random numbers of its own; gives its device.
 
     Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were.

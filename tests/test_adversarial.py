@@ -1,4 +1,4 @@
-"""Games: losses by hand, the players' gradients, the best judge between known densities, networks and their rules."""
+"""Games: losses by hand, the players' gradients, the best discriminator between known densities, networks and their rules."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_losses_by_hand_on_probabilities():
     close(losses.non_saturating(FAKE), -Q.log().mean())
 
 
-def test_a_judge_who_cannot_tell_has_a_value_of_minus_log_4():
+def test_a_discriminator_who_cannot_tell_has_a_value_of_minus_log_4():
     close(losses.value(torch.zeros(5), torch.zeros(5)), -math.log(4))
 
 
@@ -70,7 +70,7 @@ def test_finite_where_a_probability_would_not_be(logit):
             assert loss.isfinite() and slope.isfinite().all()
 
 
-def test_the_saturating_loss_has_no_slope_where_the_judge_is_sure():
+def test_the_saturating_loss_has_no_slope_where_the_discriminator_is_sure():
     fake = torch.tensor([-30.0], requires_grad=True)
     flat, steep = (torch.autograd.grad(loss(fake), fake)[0].abs() for loss in (losses.minimax, losses.non_saturating))
     assert flat < 1e-12 and steep > 0.99
@@ -159,31 +159,34 @@ def test_unknown_game_and_wrong_view_are_refused():
 def test_each_player_descends_its_own_loss(game):
     model = GAN((2,), latent=2, hidden=4, game=game).double()
     x = torch.randn(6, 2, dtype=torch.float64)
-    forge, judge = gan.GAMES[game]
+    forge, discriminator = gan.GAMES[game]
 
     torch.manual_seed(0)
     fake = model.generator(torch.randn(6, 2, dtype=torch.float64))
     torch.manual_seed(0)
-    close(model.discriminator_loss(Batch(x))["loss"].detach(), judge(model.judge(x), model.judge(fake)).detach())
+    close(
+        model.discriminator_loss(Batch(x))["loss"].detach(),
+        discriminator(model.discriminate(x), model.discriminate(fake)).detach(),
+    )
     torch.manual_seed(0)
-    close(model.generator_loss(Batch(x))["loss"].detach(), forge(model.judge(fake)).detach())
+    close(model.generator_loss(Batch(x))["loss"].detach(), forge(model.discriminate(fake)).detach())
 
 
-def test_the_judge_sees_fakes_through_which_no_gradient_flows():
+def test_the_discriminator_sees_fakes_through_which_no_gradient_flows():
     model = GAN((2,), latent=2, hidden=4)
     model.discriminator_loss(Batch(torch.randn(6, 2)))["loss"].backward()
     assert all(p.grad is None for p in model.generator.parameters())
 
 
-def test_what_is_logged_is_the_judges_probability():
+def test_what_is_logged_is_the_discriminators_probability():
     model = GAN((2,), latent=2, hidden=4)
     x = torch.randn(32, 2)
     terms = model.discriminator_loss(Batch(x))
-    close(terms["real"].double(), torch.sigmoid(model.judge(x)).mean().detach().double())
+    close(terms["real"].double(), torch.sigmoid(model.discriminate(x)).mean().detach().double())
     assert 0 < terms["fake"] < 1
 
 
-def test_k_turns_of_the_judge_for_one_of_the_forger():
+def test_k_turns_of_the_discriminator_for_one_of_the_generator():
     history = fit(GAN((2,), latent=2, hidden=4, turns=3), torch.randn(64, 2), epochs=3, batch_size=8, progress=False)
     assert len(history["discriminator/loss"]) == 3 * len(history["generator/loss"])
 
@@ -194,8 +197,8 @@ class Between(GAN):
     p, q = Normal(0.0, 1.0), Normal(1.5, 0.6)
 
     def __init__(self):
-        judge = nn.Sequential(nets.mlp([1, 32, 32, 1], nn.SiLU), nn.Flatten(0))
-        super().__init__((1,), latent=1, generator=nn.Linear(1, 1), discriminator=judge)
+        discriminator = nn.Sequential(nets.mlp([1, 32, 32, 1], nn.SiLU), nn.Flatten(0))
+        super().__init__((1,), latent=1, generator=nn.Linear(1, 1), discriminator=discriminator)
 
     def fakes(self, n):
         return self.q.loc + self.q.scale * self.noise(n)
@@ -208,7 +211,7 @@ class Between(GAN):
         ]
 
 
-def test_the_best_judge_between_two_gaussians_is_p_over_p_plus_q():
+def test_the_best_discriminator_between_two_gaussians_is_p_over_p_plus_q():
     torch.manual_seed(0)
     model, x = Between(), torch.randn(200_000, 1)
     fit(model, x, epochs=10, batch_size=2000, progress=False)
@@ -216,7 +219,7 @@ def test_the_best_judge_between_two_gaussians_is_p_over_p_plus_q():
     p, q = model.p.log_prob(grid).exp(), model.q.log_prob(grid).exp()
     best = p / (p + q)
     with torch.no_grad():
-        found = model.judge(grid[:, None])
+        found = model.discriminate(grid[:, None])
     where_data_is = (p + q) / 2 > 0.01
     assert where_data_is.sum() > 1000 and (found.sigmoid() - best)[where_data_is].abs().max() < 0.02
     # the value it reaches, by quadrature over both densities, beside 2 JS(p, q) - log 4
@@ -253,7 +256,10 @@ def test_the_critics_loss_is_minus_the_distance_and_the_weighed_penalty():
     terms = model.discriminator_loss(Batch(torch.randn(16, 2)))
     close(terms["loss"].detach().double(), (-terms["distance"] + 7.0 * terms["penalty"]).double())
     real, fake = torch.randn(2, 9, 2)
-    close(model.distance(real, fake).detach(), (model.judge(real).mean() - model.judge(fake).mean()).detach())
+    close(
+        model.distance(real, fake).detach(),
+        (model.discriminate(real).mean() - model.discriminate(fake).mean()).detach(),
+    )
 
 
 def test_a_critic_that_mixes_items_is_refused():
@@ -307,7 +313,7 @@ def test_a_critic_finds_the_distance_of_two_clouds():
 def test_shapes_from_28_to_64_grey_and_in_colour(shape):
     model = DCGAN(shape, latent=8, width=4)
     x = model.sample(2)
-    assert x.shape == (2, *shape) and x.abs().max() <= 1 and model.judge(x).shape == (2,)
+    assert x.shape == (2, *shape) and x.abs().max() <= 1 and model.discriminate(x).shape == (2,)
 
 
 @pytest.mark.parametrize("shape", [(1, 30, 30), (1, 7, 7), (3, 64, 20)])

@@ -1,6 +1,7 @@
 """Sigmoid belief nets: sums over all states, Gibbs sampling and mean field beside them, and the layered net's parts."""
 
 import copy
+from itertools import islice
 
 import pytest
 import torch
@@ -137,6 +138,15 @@ def test_gibbs_sampling_leaves_the_posterior_as_it_is(known):
         share = (found[:, None] == every).all(-1).double().mean(0)
         error = (posterior * (1 - posterior) / n).sqrt()
         assert ((share - posterior).abs() < 4.5 * error + 1e-9).all()
+
+
+def test_the_chain_goes_through_what_gibbs_ends_in():
+    net, one = general(), torch.ones(20, 7).double()
+    torch.manual_seed(3)
+    path = list(islice(net.gibbs_chain(one), 4))
+    torch.manual_seed(3)
+    assert torch.equal(net.gibbs(one, sweeps=4), path[-1]) and not torch.equal(path[0], path[1])
+    assert torch.equal(net.gibbs(one, sweeps=0), one)
 
 
 def test_gibbs_does_not_touch_what_it_was_given():
@@ -277,7 +287,7 @@ def test_elbo_and_bound_are_those_of_the_enumeration():
     assert (spread / 20_000).sqrt().max() < 0.03
 
 
-def test_samples_and_dreams_follow_the_chain():
+def test_samples_follow_the_net():
     net = layered((2, 2))
     net.generative[0][0].weight.data *= 3
     every = states(6, X)
@@ -291,7 +301,7 @@ def test_samples_and_dreams_follow_the_chain():
     error = (expected * (1 - expected) / n).sqrt()
     assert ((share - expected).abs() < 4.5 * error + 1e-9).all()
 
-    pixels, (h1, h2) = net.dream(7)
+    pixels, (h1, h2) = net.sample_layers(7)
     assert pixels.mean.shape == (7, 1, 2, 3) and h1.shape == h2.shape == (7, 2)
     torch.testing.assert_close(pixels.mean.flatten(1), net.generative[0](h1).sigmoid().detach())
     torch.manual_seed(3)

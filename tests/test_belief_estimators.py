@@ -270,7 +270,7 @@ def test_the_wake_phase_follows_the_elbo(layers):
 
 
 @pytest.mark.parametrize("layers", LAYERS)
-def test_the_sleep_phase_follows_q_on_dreams_and_not_the_elbo(layers):
+def test_the_sleep_phase_follows_q_on_samples_of_p_and_not_the_elbo(layers):
     """The exact gradient of E_p[log q(h | x)], over all x and h of the model: the data do not come into it."""
     model = net(layers)
     everyone = exact.states(8, X)
@@ -298,8 +298,8 @@ def tuples(model, k):
 class Awake(ReweightedWakeSleep):
     """Without the sleep phase."""
 
-    def sleep(self, chain, batch):
-        return {"loss": super().sleep(chain, batch)["wake"]}
+    def sleep(self, net, batch):
+        return {"loss": super().sleep(net, batch)["wake"]}
 
 
 @pytest.mark.parametrize("layers", LAYERS)
@@ -337,10 +337,10 @@ def test_both_players_of_reweighted_wake_sleep_see_the_same_samples():
     batch = Batch(X)
     generative, recognition = model.players()
     generative.loss(batch)
-    _, h, weights, _ = model.estimator.seen(model, batch)
+    _, h, weights, _ = model.estimator.weighted_samples(model, batch)
     torch.manual_seed(0)
     found = recognition.loss(batch)
-    expected = -(weights * sum(estimators.retraced(model, X, h))).sum(0).mean()
+    expected = -(weights * sum(estimators.log_q_of(model, X, h))).sum(0).mean()
     torch.testing.assert_close(found["wake"], expected)
     torch.testing.assert_close(found["loss"], found["wake"] + found["sleep"])
     batch.memo.clear()  # a cache, and no more

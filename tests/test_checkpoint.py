@@ -15,7 +15,8 @@ from test_models import BITS, MODELS
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from lecturekit import EarlyStopping, GenerativeModel, Player, fit
+from lecturekit import EarlyStopping, GenerativeModel, Player, fit, rounds
+from lecturekit.model import evaluating
 from lecturekit.training.checkpoint import CheckpointError
 from lecturekit.variational import IWAE, VAE
 
@@ -95,6 +96,43 @@ def test_resumed_is_undisturbed_to_the_bit(tmp_path, stop_at):
     assert same(history.averaged, expected.averaged)
     assert dict(history) == dict(expected)
     assert [history.epochs(name) for name in history] == [expected.epochs(name) for name in expected]
+
+
+@pytest.mark.parametrize("leave_at", [0, 1, 7, 18])
+def test_rounds_are_fits_and_the_callers_world_is_its_own(tmp_path, leave_at):
+    """One at a time, with the caller drawing numbers in between, and left early: then a resume goes on as after Ctrl-C."""
+    options = {"validate": validate, "ema": 0.9, "epochs": 9, "batch_size": 8, "save_every": 0, "seed": 3}
+    torch.manual_seed(1)
+    plain = Rich()
+    expected = run(plain, **options)
+    torch.manual_seed(1)
+    model = Rich()
+    torch.manual_seed(7)
+    wanted = torch.randn(5)
+    torch.manual_seed(7)
+    drawn, seen = [], []
+    with torch.no_grad():
+        for training in rounds(model, DATA, checkpoint=tmp_path / "c", **options):
+            assert not torch.is_grad_enabled() and model.training
+            seen.append(training.rounds)
+            drawn.append(torch.randn(1))
+            with evaluating(model):
+                assert not model.training
+            if training.rounds == leave_at and leave_at < 18:
+                break
+        del training  # leaves
+    assert seen == list(range(len(seen))) and not model.training
+    n = min(5, len(drawn))
+    assert torch.equal(torch.cat(drawn)[:n], wanted[:n])
+    history = run(model, checkpoint=tmp_path / "c", resume=True, **options)
+    assert same(model, plain) and dict(history) == dict(expected)
+
+
+def test_rounds_say_what_is_missing():
+    with pytest.raises(TypeError, match="epochs"):
+        next(rounds(Rich(), DATA))
+    with pytest.raises(TypeError, match="epoch"):
+        next(rounds(Rich(), DATA, epochs=1, epoch=2))
 
 
 @pytest.mark.parametrize("name", MODELS)

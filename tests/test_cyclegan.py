@@ -39,7 +39,7 @@ class Affine(nn.Module):
 
 def plain(to_b=(2.0, 0.5), to_a=(-1.0, 0.25), of_a=(3.0, 0.1), of_b=(0.5, -0.2), **options):
     nets = [Affine(*values) for values in (to_b, to_a, of_a, of_b)]
-    return CycleGAN((2,), generators=nets[:2], judges=nets[2:], **options).double()
+    return CycleGAN((2,), generators=nets[:2], discriminators=nets[2:], **options).double()
 
 
 def train(model, a, b, **options):
@@ -67,9 +67,9 @@ def test_the_generators_loss_by_hand(identity):
 
 
 @pytest.mark.parametrize("domain", "ab")
-def test_a_judges_loss_by_hand(domain):
+def test_a_discriminators_loss_by_hand(domain):
     a, b = pictures(5, 2), pictures(3, 2, seed=1)
-    terms = plain().judge_loss(both(a, b), domain)
+    terms = plain().discriminator_loss(both(a, b), domain)
     real, fake = (3 * a + 0.1, 3 * (-b + 0.25) + 0.1) if domain == "a" else (0.5 * b - 0.2, 0.5 * (2 * a + 0.5) - 0.2)
     close(terms["loss"].detach(), (((real - 1) ** 2).mean() + (fake**2).mean()) / 2)
     close(terms["real"], real.mean())
@@ -101,18 +101,18 @@ def test_each_player_moves_its_own_nets_by_the_gradient_of_its_own_loss():
             parameter.data += 1e-5
             close(gradient, (ends[0] - ends[1]) / 2e-5)
     names = {p.name: {id(q) for q in p.parameters()} for p in model.players()}
-    assert list(names) == ["generators", "judge-a", "judge-b"]
+    assert list(names) == ["generators", "discriminator-a", "discriminator-b"]
     assert names["generators"] == {id(q) for q in model.generators.parameters()}
-    assert names["judge-a"] == {id(q) for q in model.judges["a"].parameters()}
-    assert names["judge-b"] == {id(q) for q in model.judges["b"].parameters()}
+    assert names["discriminator-a"] == {id(q) for q in model.discriminators["a"].parameters()}
+    assert names["discriminator-b"] == {id(q) for q in model.discriminators["b"].parameters()}
 
 
-def test_a_judge_leaves_no_gradient_in_the_generators():
+def test_a_discriminator_leaves_no_gradient_in_the_generators():
     model, batch = plain(), both(pictures(5, 2), pictures(3, 2, seed=1))
     for domain in "ab":
-        model.judge_loss(batch, domain)["loss"].backward()
+        model.discriminator_loss(batch, domain)["loss"].backward()
     assert all(p.grad is None for p in model.generators.parameters())
-    assert all(p.grad is not None for p in model.judges.parameters())
+    assert all(p.grad is not None for p in model.discriminators.parameters())
 
 
 # one round
@@ -133,7 +133,7 @@ def test_the_fakes_of_a_round_are_computed_once(identity, expected):
     assert [len(c) for c in calls] == [expected, expected]
 
 
-def test_the_judges_see_the_fakes_that_the_generators_moved_on():
+def test_the_discriminators_see_the_fakes_that_the_generators_moved_on():
     model = CycleGAN((1, 8, 8), **SMALL)
     made, seen = count(model.generators["b"]), count(model.pools["b"])
     train(model, pictures(4, 1, 8, 8).float(), pictures(4, 1, 8, 8, seed=1).float(), epochs=1)
@@ -143,10 +143,10 @@ def test_the_judges_see_the_fakes_that_the_generators_moved_on():
 def test_without_a_memo_the_fakes_are_made_again():
     batch = both(pictures(5, 2), pictures(3, 2, seed=1))
     model = plain(pool=0)
-    anew = model.judge_loss(Batch(batch.x, streams=batch.streams), "b")["loss"]
+    anew = model.discriminator_loss(Batch(batch.x, streams=batch.streams), "b")["loss"]
     model.generators_loss(batch)
     assert set(batch.memo) == {"fake a", "fake b"} and not any(t.requires_grad for t in batch.memo.values())
-    close(model.judge_loss(batch, "b")["loss"].detach(), anew.detach())
+    close(model.discriminator_loss(batch, "b")["loss"].detach(), anew.detach())
 
 
 def test_the_rate_is_constant_and_then_falls_to_nothing():
@@ -256,7 +256,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
 @pytest.mark.parametrize("layers, side", [(0, 7), (1, 16), (2, 34), (3, 70), (4, 142)])
 def test_one_output_sees_a_patch_of_so_many_pixels(layers, side):
     """By autograd: from which pixels does one number in the middle change? Norms, which see all, are taken out."""
-    net = cyclegan.judge((1, 256, 256), 1, layers)
+    net = cyclegan.discriminator((1, 256, 256), 1, layers)
     norms = [i for i, m in enumerate(net) if isinstance(m, nn.InstanceNorm2d)]
     assert len(norms) == layers
     seen = nn.Sequential(*(m for i, m in enumerate(net) if i not in norms)).double()
@@ -278,16 +278,16 @@ def test_the_published_networks():
     sizes = lambda net: sum(p.numel() for p in net.parameters())
     for domain in "ab":
         assert sizes(model.generators[domain]) == g + 3  # biases only where no norm follows
-        assert sizes(model.judges[domain]) == d + 64 + 1
-        norms = [m for m in model.judges[domain] if isinstance(m, nn.InstanceNorm2d)]
+        assert sizes(model.discriminators[domain]) == d + 64 + 1
+        norms = [m for m in model.discriminators[domain] if isinstance(m, nn.InstanceNorm2d)]
         assert [m.num_features for m in norms] == [128, 256, 512]
         assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
-    assert isinstance(model.judges["a"][1], nn.LeakyReLU) and model.judges["a"][1].negative_slope == 0.2
+    assert isinstance(model.discriminators["a"][1], nn.LeakyReLU) and model.discriminators["a"][1].negative_slope == 0.2
     first = model.generators["b"][1].weight
     assert abs(first.std() - 0.02) < 1e-3
     assert not torch.equal(first, model.generators["a"][1].weight)
     with torch.no_grad():
-        assert model.judges["a"](torch.zeros(1, 3, 256, 256)).shape == (1, 1, 30, 30)
+        assert model.discriminators["a"](torch.zeros(1, 3, 256, 256)).shape == (1, 1, 30, 30)
 
 
 def test_a_generator_by_hand():
@@ -316,7 +316,7 @@ def test_shapes_grey_and_in_colour(shape):
     x = pictures(3, *shape).float()
     for to in "ab":
         assert model.translate(x, to).shape == (3, *shape) and model.translate(x, to).abs().max() <= 1
-        assert model.judge(to, x).shape[:2] == (3, 1)
+        assert model.discriminate(to, x).shape[:2] == (3, 1)
 
 
 # pictures
@@ -354,9 +354,9 @@ def test_streams_and_shapes_that_do_not_fit_are_refused():
     x = pictures(8, 1, 8, 8).float()
     model = CycleGAN((1, 8, 8), **SMALL)
     quick = {"epochs": 1, "batch_size": 4, "progress": False}
-    with pytest.raises(ValueError, match='"b": pictures of B'):
+    with pytest.raises(ValueError, match='"b": images of B'):
         fit(model, x, **quick)
-    with pytest.raises(ValueError, match='"b": pictures of B'):
+    with pytest.raises(ValueError, match='"b": images of B'):
         fit(model, {"x": x, "y": x}, **quick)
     with pytest.raises(ValueError, match=r"\(1, 8, 8\).*\(1, 8, 12\)"):
         train(model, x, pictures(8, 1, 8, 12).float())
@@ -392,5 +392,5 @@ def test_batches_of_different_sizes_and_two_folders_of_pictures(tmp_path):
     a, b = (data.folder(tmp_path / name, size=(3, 8, 8), view="signed").train for name in ("apples", "oranges"))
     model = CycleGAN((3, 8, 8), **SMALL)
     history = train(model, a, b, batch_size={"x": 2, "b": 5})
-    assert len(history["judge-b/loss"]) == 2 * len(a) // 2
+    assert len(history["discriminator-b/loss"]) == 2 * len(a) // 2
     assert model.sample(3).shape == (3, 3, 8, 8)

@@ -6,7 +6,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from lecturekit import Batch, nets
 from lecturekit.variational import DLGM, IWAE
-from lecturekit.variational.dlgm import SideBySide, _kl_to_standard
+from lecturekit.variational.dlgm import Concatenated, _kl_to_standard
 
 X = torch.bernoulli(torch.full((5, 1, 3, 2), 0.4, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
 
@@ -59,7 +59,7 @@ def test_rank_one_without_u_is_diagonal_and_its_gradient_finite():
 
 def test_side_by_side_is_the_product():
     a, b = (nets.gaussian(torch.randn(4, n), torch.randn(4, n)) for n in (3, 2))
-    q = SideBySide([a, b])
+    q = Concatenated([a, b])
     torch.manual_seed(1)
     z = q.rsample((6,))
     torch.manual_seed(1)

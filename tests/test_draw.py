@@ -74,7 +74,7 @@ def test_the_sum_of_the_steps_kl_is_the_losss():
     steps = model.kl_by_step(x)
     torch.testing.assert_close(kl, steps.sum(1).mean())
     torch.manual_seed(2)
-    q = next(model.drawn(x))[0]
+    q = next(model.inference(x))[0]
     torch.testing.assert_close(steps[:, 0], kl_divergence(q, nets.gaussian(torch.zeros(2), torch.zeros(2))))
 
 
@@ -82,7 +82,7 @@ def test_the_sum_of_the_steps_kl_is_the_losss():
 def test_what_is_drawn_with_a_picture_in_sight_is_what_the_prior_path_draws(options):
     """The canvas depends on z alone: the same z, by `drawn` and by `decode`, give the same picture."""
     model, x = drawer(**options), bits(4)
-    steps = list(model.drawn(x))
+    steps = list(model.inference(x))
     z = torch.stack([z for _, z, _, _ in steps], 1)
     torch.testing.assert_close(model.decode(z).base_dist.logits, steps[-1][2])
     for (canvas, _), (_, _, seen, _) in zip(model.strokes(z), steps, strict=True):
@@ -133,7 +133,7 @@ def test_a_window_reaches_every_corner_and_covers_all_at_zero():
 
 def test_codes_are_means_over_paths():
     model, x = drawer(steps=2), bits(3)
-    first = next(model.drawn(x))[0].mean
+    first = next(model.inference(x))[0].mean
     codes = model.codes(x)
     assert codes.shape == (3, 4)
     torch.testing.assert_close(codes[:, :2], first)  # the first step's mean does not depend on any draw
@@ -141,7 +141,7 @@ def test_codes_are_means_over_paths():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="pictures"):
+    with pytest.raises(ValueError, match="images"):
         DRAW((784,))
     with pytest.raises(ValueError, match="at least 1"):
         DRAW((1, 4, 4), read_size=0)

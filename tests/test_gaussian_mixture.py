@@ -1,5 +1,6 @@
 """The mixture of Gaussians beside the sum over its components, scikit-learn's EM, and calculus."""
 
+import copy
 import math
 from itertools import pairwise
 
@@ -86,6 +87,15 @@ def test_em_is_scikit_learns(x, covariance, name):
     expected = reference.covariances_ if name == "full" else torch.tensor(reference.covariances_).diag_embed()
     np.testing.assert_allclose(covariances(model).detach(), expected, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(model.encode(x).probs.detach(), reference.predict_proba(x.numpy()), atol=1e-6)
+
+
+def test_em_without_end_takes_the_same_steps(x):
+    model = started(x)
+    twin = copy.deepcopy(model)
+    values = [twin.em_step(x) for _ in range(3)]
+    for value, step in zip(values, model.em(x), strict=False):
+        assert torch.equal(value, step)
+        assert torch.equal(step, model.log_prob(x).mean())
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])

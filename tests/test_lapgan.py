@@ -172,6 +172,7 @@ def test_sampling_climbs_from_coarse_to_fine():
     model = small(event_shape=(1, 48, 56), levels=3).eval()
     drawn = model.draw(2)
     assert [d.shape for d in drawn] == [(2, 1, 12, 14), (2, 1, 24, 28), (2, 1, 48, 56)]
+    assert next(model.coarse_to_fine(2)).shape == (2, 1, 12, 14)
     for stage in model.stages[:-1]:  # nothing to add
         for p in stage.generator.net[-1].parameters():
             p.data.zero_()

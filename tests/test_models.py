@@ -31,28 +31,29 @@ class Game(GenerativeModel):
 
     def __init__(self):
         super().__init__()
-        self.forger, self.critic = nn.Linear(2, 3), nn.Linear(3, 1)
+        self.generator, self.critic = nn.Linear(2, 3), nn.Linear(3, 1)
 
     def players(self):
         def forge(batch):
             return {
-                "loss": -self.critic(self.forger(torch.randn(len(batch), 2))).mean() + self.forger.bias.square().sum()
+                "loss": -self.critic(self.generator(torch.randn(len(batch), 2))).mean()
+                + self.generator.bias.square().sum()
             }
 
-        def judge(batch):
-            fake = self.forger(torch.randn(len(batch), 2))  # not detached
+        def discriminator(batch):
+            fake = self.generator(torch.randn(len(batch), 2))  # not detached
             return {
                 "loss": nn.functional.softplus(self.critic(fake) - self.critic(batch.x)).mean() + self.critic.bias.sum()
             }
 
         return [
-            Player(name="critic", moves=self.critic, loss=judge, turns=2),
-            Player(name="forger", moves=self.forger, loss=forge),
+            Player(name="critic", moves=self.critic, loss=discriminator, turns=2),
+            Player(name="generator", moves=self.generator, loss=forge),
         ]
 
     def sample(self, n, y=None):
         with torch.no_grad():
-            return self.forger(torch.randn(n, 2))
+            return self.generator(torch.randn(n, 2))
 
 
 RANDOM = torch.Generator().manual_seed(0)  # every process, and every rank, has the same items

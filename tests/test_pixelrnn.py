@@ -220,6 +220,11 @@ def test_the_cached_way_draws_the_same_images(kind, shape, order):
         torch.manual_seed(1)
         assert torch.equal(quick, model.complete(given, pixels, y, cached=False))
         assert torch.equal(quick[pixels], given[pixels])
+        torch.manual_seed(1)
+        steps = [image.clone() for image in model.pixels(given, pixels, y)]
+        assert len(steps) == shape[1] * shape[2] and torch.equal(steps[-1], quick)
+        changed = [(a != b).flatten(2).any(1).any(0).sum() for a, b in itertools.pairwise(steps)]
+        assert max(changed) <= 1  # a pixel at a time
         assert quick.dtype == torch.long and len(set(quick.flatten().tolist())) > 1
 
 

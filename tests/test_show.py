@@ -62,7 +62,7 @@ def test_manifold_runs_right_and_up():
 
 
 def test_walk_goes_from_start_to_end():
-    figure = show.walk(lambda z: z[:, :1, None, None], torch.zeros(2, 1), torch.ones(2, 1), steps=3)
+    figure = show.interpolation(lambda z: z[:, :1, None, None], torch.zeros(2, 1), torch.ones(2, 1), steps=3)
     picture = sheet(figure)
     assert picture[0, :, 0].tolist() == [0, 0, 0.5, 0, 1]  # with gaps of one pixel between images of one
 
@@ -175,6 +175,6 @@ def test_other_bad_input():
     with pytest.raises(ValueError, match="one shape"):
         show.pairs(torch.zeros(2, 1, 3, 3), torch.zeros(3, 1, 3, 3))
     with pytest.raises(ValueError, match="start and end"):
-        show.walk(lambda z: z, torch.zeros(2), torch.zeros(2))
+        show.interpolation(lambda z: z, torch.zeros(2), torch.zeros(2))
     with pytest.raises(ValueError, match="nothing was logged"):
         show.curves(History())

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
-from lecturekit import EarlyStopping, GenerativeModel, Player, fit, precision
+from lecturekit import EarlyStopping, GenerativeModel, Player, fit
+from lecturekit.training import precision
 from lecturekit.training.state import Diverged
 from lecturekit.variational import VAE
 

@@ -163,7 +163,7 @@ def test_what_is_painted_above_the_line_is_what_a_model_is_given():
     assert seen[-1] == seen[-2] and len(seen) == 4
     panel.controls["clear"].click()
     assert seen[-1][0] == [[0, 0]] * 3 and len(seen) == 5  # one drawing for the whole canvas
-    with pytest.raises(ValueError, match="from 0 to 3, the picture's height, not 4"):
+    with pytest.raises(ValueError, match="from 0 to 3, the image's height, not 4"):
         show.paint(draw, torch.zeros(3, 2, dtype=torch.long), rows=4)
 
 

@@ -1,4 +1,4 @@
-"""Models that learn from a judge: no likelihood, only samples."""
+"""Generative adversarial networks: a generator learns from a discriminator or a critic; no likelihood, only samples."""
 
 from lecturekit.adversarial.cyclegan import CycleGAN
 from lecturekit.adversarial.dcgan import DCGAN

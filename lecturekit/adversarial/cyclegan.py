@@ -1,4 +1,4 @@
-"""CycleGAN: two collections of pictures without pairs, two translators, and the way there and back must lead home.
+"""CycleGAN: two collections of images without pairs, two translators, and the way there and back must lead home.
 
 [1] Zhu, Park, Isola, Efros (2017). Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks.
     arXiv:1703.10593
@@ -8,13 +8,13 @@
 
     symbol in [1]            here
     X, Y                     domains a (batch.x) and b (batch["b"].x)
-    G: X -> Y, F: Y -> X     into("b", x), into("a", y)
-    D_X, D_Y                 judge("a", x), judge("b", y): no probabilities but values, squared [1, section 4]
+    G: X -> Y, F: Y -> X     generate("b", x), generate("a", y)
+    D_X, D_Y                 discriminate("a", x), discriminate("b", y): no probabilities but values, squared [1, section 4]
     L_cyc                    "cycle" of generators_loss                  eq. 2
     lambda                   cycle                                       eq. 3
     L_identity               "identity" of generators_loss               section 5.2
     buffer of 50 images      ImagePool, from [2]
-    70 x 70 PatchGAN         judge(event_shape, layers=3), from [3]; receptive_field says 70
+    70 x 70 PatchGAN         discriminator(event_shape, layers=3), from [3]; receptive_field says 70
 
 A norm ||.||_1 is taken per pixel, as the authors' code takes it: a mean over all numbers, which lambda = 10 refers to.
 """
@@ -35,7 +35,7 @@ from lecturekit.adversarial.gan import adam, check_signed
 from lecturekit.model import Batch, GenerativeModel, Player, Terms
 
 OTHER = {"a": "b", "b": "a"}
-EXAMPLES = 64  # pictures of A that a model keeps, to have something to translate when it is sampled
+EXAMPLES = 64  # images of A that a model keeps, to have something to translate when it is sampled
 
 
 class Residual(nn.Sequential):
@@ -48,15 +48,15 @@ class Residual(nn.Sequential):
 def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, downs: int = 2) -> nn.Sequential:
     """(n, C, H, W) -> (n, C, H, W) in (-1, 1): `downs` halvings, `blocks` residual blocks, and back up.
 
-    The first map has `width` channels, each halving doubles them. Being convolutional it takes larger pictures, too.
+    The first map has `width` channels, each halving doubles them. Being convolutional it takes larger images, too.
     ValueError for sides that cannot be halved so often.
     """
     channels, *size = event_shape
-    # padding by reflection needs more pixels than it adds: 3 at the picture, 1 at the innermost map
+    # padding by reflection needs more pixels than it adds: 3 at the image, 1 at the innermost map
     if min(size) < max(4, 2 * 2**downs) or any(side % 2**downs for side in size):
         raise ValueError(
             f"{downs} halvings want sides of at least {max(4, 2 * 2**downs)} pixels that {2**downs} divides, not "
-            f"{size[0]} x {size[1]}; give fewer downs, or pad the pictures"
+            f"{size[0]} x {size[1]}; give fewer downs, or pad the images"
         )
     # no bias where a norm follows: it would be subtracted again
     norm = lambda n: [nn.InstanceNorm2d(n), nn.ReLU()]
@@ -72,10 +72,10 @@ def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, down
     return initialize(nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()))
 
 
-def judge(event_shape: Sequence[int], width: int = 64, layers: int = 3) -> nn.Sequential:
-    """(n, C, H, W) -> a map of values (n, 1, h, w), each about a patch of the picture: `layers` halvings, all kernels 4 x 4.
+def discriminator(event_shape: Sequence[int], width: int = 64, layers: int = 3) -> nn.Sequential:
+    """(n, C, H, W) -> a map of values (n, 1, h, w), each about a patch of the image: `layers` halvings, all kernels 4 x 4.
 
-    ValueError for pictures of which nothing would be left.
+    ValueError for images of which nothing would be left.
     """
     channels, *size = event_shape
     net, before = [], channels
@@ -87,7 +87,7 @@ def judge(event_shape: Sequence[int], width: int = 64, layers: int = 3) -> nn.Se
         before = after
     if min(size) < 2:  # the norm wants two numbers at least, the last kernel two pixels a side
         raise ValueError(
-            f"a judge with {layers} layers leaves nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
+            f"a discriminator with {layers} layers leaves nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
         )
     return initialize(nn.Sequential(*net, nn.Conv2d(before, 1, 4, padding=1)))
 
@@ -105,7 +105,7 @@ def receptive_field(net: nn.Module) -> int:
 
 
 class ImagePool(nn.Module):
-    """Fakes of earlier rounds, so that a judge does not forget what it has learned of them [2].
+    """Fakes of earlier rounds, so that a discriminator does not forget what it has learned of them [2].
 
     In training each fake is stored and handed on while there is room; then, with probability 1/2, it is exchanged for a
     stored one. The fakes of one batch are exchanged at different places, so `size` of them at most. In eval mode, and
@@ -136,17 +136,17 @@ class ImagePool(nn.Module):
 
 
 class CycleGAN(GenerativeModel):
-    """Two generators and two discriminators on unpaired pictures of two domains, A and B, of one shape.
+    """Two generators and two discriminators on unpaired images of two domains, A and B, of one shape.
 
-    Train it on two streams: fit(model, {"x": pictures of A, "b": pictures of B}, ...), pictures from -1 to 1
+    Train it on two streams: fit(model, {"x": images of A, "b": images of B}, ...), images from -1 to 1
     (view="signed"). The generators move first; the discriminators see the very fakes that they moved on, or some of the pools.
 
     event_shape: of both domains, (C, H, W), or (D,) with networks of your own.
-    width, blocks, downs: of the generators, see `generator`. width, layers: of the discriminators, see `judge`.
+    width, blocks, downs: of the generators, see `generator`. width, layers: of the discriminators, see `discriminator`.
     cycle: the weight lambda of the cycle's error. identity: of the identity term, in units of lambda: 0.5 in [1] for paintings.
     pool: fakes of earlier rounds kept for each discriminator.
     decay: the share of the training, at its end, in which all learning rates fall linearly to 0.
-    generators: (A to B, B to A), judges: (of A, of B): any networks in place of the published ones.
+    generators: (A to B, B to A), discriminators: (of A, of B): any networks in place of the published ones.
     optimizer: of each player.
     """
 
@@ -162,19 +162,22 @@ class CycleGAN(GenerativeModel):
         pool: int = 50,
         decay: float = 0.5,
         generators: Sequence[nn.Module] | None = None,
-        judges: Sequence[nn.Module] | None = None,
+        discriminators: Sequence[nn.Module] | None = None,
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
         if not 0 <= decay <= 1:
             raise ValueError(f"decay is a share of the training, from 0 to 1, not {decay}")
-        if len(event_shape) != 3 and None in (generators, judges):
-            raise ValueError(f"items of shape {tuple(event_shape)} are no pictures: give generators= and judges=")
+        if len(event_shape) != 3 and None in (generators, discriminators):
+            raise ValueError(f"items of shape {tuple(event_shape)} are no images: give generators= and discriminators=")
         self.event_shape = tuple(event_shape)
         to_b, to_a = generators or (generator(event_shape, width, blocks, downs) for _ in "ba")
-        of_a, of_b = judges or (judge(event_shape, width, layers) for _ in "ab")
-        # by the domain to which a generator leads, and of which a discriminator judges
-        self.generators, self.judges = nn.ModuleDict({"b": to_b, "a": to_a}), nn.ModuleDict({"a": of_a, "b": of_b})
+        of_a, of_b = discriminators or (discriminator(event_shape, width, layers) for _ in "ab")
+        # by the domain to which a generator leads, and that a discriminator tells from fakes
+        self.generators, self.discriminators = (
+            nn.ModuleDict({"b": to_b, "a": to_a}),
+            nn.ModuleDict({"a": of_a, "b": of_b}),
+        )
         self.pools = nn.ModuleDict({domain: ImagePool(pool, event_shape) for domain in OTHER})
         self.cycle, self.identity, self.decay, self.optimizer = cycle, identity, decay, optimizer
         self.register_buffer("examples", torch.zeros(EXAMPLES, *event_shape))
@@ -187,54 +190,54 @@ class CycleGAN(GenerativeModel):
         """{"a": (n, *event_shape), "b": (m, *event_shape)}; ValueError where there is no b, or one of another shape."""
         if "b" not in batch.streams:
             raise ValueError(
-                'CycleGAN learns from two streams: fit(model, {"x": pictures of A, "b": pictures of B}, ...), and there '
+                'CycleGAN learns from two streams: fit(model, {"x": images of A, "b": images of B}, ...), and there '
                 f"are {sorted(batch.streams)}"
             )
         a, b = batch.x, batch["b"].x
         if a.shape[1:] != b.shape[1:]:
             raise ValueError(
-                f"the pictures of A have shape {tuple(a.shape[1:])} and those of B {tuple(b.shape[1:])}; bring both to one "
+                f"the images of A have shape {tuple(a.shape[1:])} and those of B {tuple(b.shape[1:])}; bring both to one "
                 "shape, for example data.folder(path, size=(3, 64, 64))"
             )
         return {"a": a, "b": b}
 
     def start(self, draw: Callable[[int], Batch]) -> None:
-        """Look at pictures of B, as `check` looks at those of A, and keep some of A for `sample`."""
+        """Look at images of B, as `check` looks at those of A, and keep some of A for `sample`."""
         real = self.domains(draw(EXAMPLES))
         self.check(real["b"])
         self.examples.copy_(real["a"][torch.arange(EXAMPLES, device=real["a"].device) % len(real["a"])])
 
-    def into(self, domain: str, x: Tensor) -> Tensor:
+    def generate(self, domain: str, x: Tensor) -> Tensor:
         """x of the other domain, translated; gradients flow."""
         return nets.full_precision(self.generators[domain](x))
 
-    def judge(self, domain: str, x: Tensor) -> Tensor:
-        """What a discriminator says of x: near 1 for pictures of its domain, near 0 for fakes; a number or a map for each."""
-        return nets.full_precision(self.judges[domain](x))
+    def discriminate(self, domain: str, x: Tensor) -> Tensor:
+        """What a discriminator says of x: near 1 for images of its domain, near 0 for fakes; a number or a map for each."""
+        return nets.full_precision(self.discriminators[domain](x))
 
     def generators_loss(self, batch: Batch) -> Terms:
         """Also logged, without weights and summed over both directions: "adversarial", "cycle" and, if used, "identity"."""
         real = self.domains(batch)
-        fake = {d: self.into(d, real[OTHER[d]]) for d in OTHER}
+        fake = {d: self.generate(d, real[OTHER[d]]) for d in OTHER}
         batch.memo.update({f"fake {d}": fake[d].detach() for d in OTHER})
         # [1, section 4] has no 1/2 before the generators' squares, and one (in 7.1) before the discriminators'
-        adversarial = sum(2 * losses.least_squares_generator(self.judge(d, fake[d])) for d in OTHER)
-        cycle = sum(F.l1_loss(self.into(d, fake[OTHER[d]]), real[d]) for d in OTHER)  # eq. 2
+        adversarial = sum(2 * losses.least_squares_generator(self.discriminate(d, fake[d])) for d in OTHER)
+        cycle = sum(F.l1_loss(self.generate(d, fake[OTHER[d]]), real[d]) for d in OTHER)  # eq. 2
         terms = {"loss": adversarial + self.cycle * cycle, "adversarial": adversarial.detach(), "cycle": cycle.detach()}
         if self.identity:
-            identity = sum(F.l1_loss(self.into(d, real[d]), real[d]) for d in OTHER)
+            identity = sum(F.l1_loss(self.generate(d, real[d]), real[d]) for d in OTHER)
             terms["loss"] = terms["loss"] + self.cycle * self.identity * identity
             terms["identity"] = identity.detach()
         return terms
 
-    def judge_loss(self, batch: Batch, domain: str) -> Terms:
+    def discriminator_loss(self, batch: Batch, domain: str) -> Terms:
         """Also logged: "real" and "fake", what it says of each on average."""
         real = self.domains(batch)
         fake = batch.memo.get(f"fake {domain}")
         if fake is None:
             with torch.no_grad():
-                fake = self.into(domain, real[OTHER[domain]])
-        on_real, on_fake = self.judge(domain, real[domain]), self.judge(domain, self.pools[domain](fake))
+                fake = self.generate(domain, real[OTHER[domain]])
+        on_real, on_fake = self.discriminate(domain, real[domain]), self.discriminate(domain, self.pools[domain](fake))
         loss = losses.least_squares(on_real, on_fake)
         return {"loss": loss, "real": on_real.detach().mean(), "fake": on_fake.detach().mean()}
 
@@ -243,10 +246,10 @@ class CycleGAN(GenerativeModel):
         return min(1.0, (1 - progress) / self.decay) if self.decay else 1.0
 
     def players(self) -> list[Player]:
-        """The two generators as one player, "generators"; then "judge-a" and "judge-b"."""
-        of = lambda domain: lambda batch: self.judge_loss(batch, domain)
+        """The two generators as one player, "generators"; then "discriminator-a" and "discriminator-b"."""
+        of = lambda domain: lambda batch: self.discriminator_loss(batch, domain)
         moves = {"generators": (self.generators, self.generators_loss)}
-        moves |= {f"judge-{d}": (self.judges[d], of(d)) for d in OTHER}
+        moves |= {f"discriminator-{d}": (self.discriminators[d], of(d)) for d in OTHER}
         return [
             Player(name=name, moves=nets, loss=loss, optimizer=self.optimizer, schedule=self.rate)
             for name, (nets, loss) in moves.items()
@@ -254,18 +257,18 @@ class CycleGAN(GenerativeModel):
 
     @torch.no_grad()
     def translate(self, x: Float[Tensor, " n *event"], to: str = "b") -> Float[Tensor, " n *event"]:
-        """Pictures of the other domain as pictures of `to`, "a" or "b"; larger ones than those of the training, too."""
+        """Images of the other domain as images of `to`, "a" or "b"; larger ones than those of the training, too."""
         if to not in OTHER:
-            raise ValueError(f'to={to!r}: pictures are translated to "a" or to "b"')
-        found = self.into(to, x)
+            raise ValueError(f'to={to!r}: images are translated to "a" or to "b"')
+        found = self.generate(to, x)
         if found.shape != x.shape:
             raise ValueError(
-                f"pictures of {tuple(x.shape[2:])} pixels came back as {tuple(found.shape[2:])}; pad them first"
+                f"images of {tuple(x.shape[2:])} pixels came back as {tuple(found.shape[2:])}; pad them first"
             )
         return found
 
     @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """(n, *event_shape): pictures of A that the model has kept from its training, at random, translated to B."""
+        """(n, *event_shape): images of A that the model has kept from its training, at random, translated to B."""
         chosen = torch.randint(EXAMPLES, (n,), device=self.examples.device)
         return self.translate(self.examples[chosen])

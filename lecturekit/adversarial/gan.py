@@ -1,11 +1,12 @@
-"""Generative adversarial networks: a forger learns from a judge, who learns to tell its work from data.
+"""Generative adversarial networks: a generator learns from a discriminator, which learns to tell its samples
+from data.
 
 [1] Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio (2014). Generative Adversarial Nets.
     arXiv:1406.2661
 
     symbol in [1]            here
     G(z; theta_g)            generator(z), z from noise(n)
-    D(x; theta_d)            sigmoid(judge(x)): judge gives logits
+    D(x; theta_d)            sigmoid(discriminate(x)): discriminate gives logits
     k                        turns: steps of D for each of G        algorithm 1
     V(D, G)                  losses.value                           eq. 1
 """
@@ -90,7 +91,7 @@ class GAN(GenerativeModel):
         super().check(x, y)
         check_signed(self, x)
 
-    def given(self, batch: Batch) -> tuple:
+    def condition(self, batch: Batch) -> tuple:
         """What both networks are told beside the noise or the item; a conditional GAN tells them something."""
         return ()
 
@@ -98,30 +99,30 @@ class GAN(GenerativeModel):
         return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
     def fakes(self, n: int, *given) -> Tensor:
-        """(n, *event_shape) of the generator's work, through which gradients flow to it."""
+        """(n, *event_shape) of generated items, through which gradients flow to it."""
         return self.generator(self.noise(n), *given)
 
-    def judge(self, x: Tensor, *given) -> Tensor:
+    def discriminate(self, x: Tensor, *given) -> Tensor:
         """The discriminator's logits: log D / (1 - D)."""
         return nets.full_precision(self.discriminator(x, *given))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Also logged: "real" and "fake", the mean probability D that each is real."""
-        given = self.given(batch)
+        given = self.condition(batch)
         with torch.no_grad():
             fakes = self.fakes(len(batch), *given)
-        real, fake = self.judge(batch.x, *given), self.judge(fakes, *given)
+        real, fake = self.discriminate(batch.x, *given), self.discriminate(fakes, *given)
         loss = GAMES[self.game][1](real, fake, self.targets)
-        return {"loss": loss, **self.seen(real, fake)}
+        return {"loss": loss, **self.logged(real, fake)}
 
-    def seen(self, real: Tensor, fake: Tensor) -> Terms:
-        """What is worth a curve: D of real items and of fakes, on average; squares are judged by themselves."""
-        judged = torch.detach if self.game == "least-squares" else torch.sigmoid
-        return {"real": judged(real.detach()).mean(), "fake": judged(fake.detach()).mean()}
+    def logged(self, real: Tensor, fake: Tensor) -> Terms:
+        """What is worth a curve: D of real items and of fakes, on average; a least-squares game has no probabilities, but values."""
+        said = torch.detach if self.game == "least-squares" else torch.sigmoid
+        return {"real": said(real.detach()).mean(), "fake": said(fake.detach()).mean()}
 
     def generator_loss(self, batch: Batch) -> Terms:
-        given = self.given(batch)
-        return {"loss": GAMES[self.game][0](self.judge(self.fakes(len(batch), *given), *given))}
+        given = self.condition(batch)
+        return {"loss": GAMES[self.game][0](self.discriminate(self.fakes(len(batch), *given), *given))}
 
     def players(self) -> list[Player]:
         """The discriminator, then the generator."""

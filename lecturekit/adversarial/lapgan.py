@@ -15,7 +15,7 @@ Every stage but the coarsest is trained on the low of data, never on one that wa
 other, and no player ever sees a whole sample.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -62,7 +62,7 @@ def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
     return image
 
 
-class Sketch(nn.Module):
+class ConditionalMLP(nn.Module):
     """A net at the coarsest level, where images are small enough for full layers; labels, if any, go in as one-hot codes."""
 
     def __init__(self, net: nn.Module, classes: int):
@@ -74,7 +74,7 @@ class Sketch(nn.Module):
         return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
 
 
-class Detail(nn.Module):
+class ConditionalConvNet(nn.Module):
     """A net at a finer level, of convolutions; a label goes in as one more plane, which a linear layer makes of it.
 
     generator: given low, it is shown the noise's plane beside it, and what it says is added to it.
@@ -118,7 +118,7 @@ class Stage(GAN):
             half = hidden // 2
             d = nn.Sequential(nn.Linear(pixels + classes, half), nn.ReLU(), nn.Dropout())
             d.extend([nn.Linear(half, half), nn.ReLU(), nn.Dropout(), nn.Linear(half, 1), nn.Flatten(0)])
-            players = Sketch(g, classes), Sketch(d, classes)
+            players = ConditionalMLP(g, classes), ConditionalMLP(d, classes)
         else:
             planes = channels + bool(classes)
             g = nn.Sequential(nn.Conv2d(planes + 1, width, 7, padding=3), nn.ReLU())
@@ -126,11 +126,14 @@ class Stage(GAN):
             left = [(side - 9) // 2 + 1 for side in size]  # after a 5 x 5 without padding, and another with stride 2
             d = nn.Sequential(nn.Conv2d(planes, width, 5), nn.ReLU(), nn.Conv2d(width, width, 5, stride=2), nn.ReLU())
             d.extend([nn.Flatten(), nn.Dropout(), nn.Linear(width * left[0] * left[1], 1), nn.Flatten(0)])
-            players = Detail(g, event_shape, classes, True), Detail(d, event_shape, classes, False)
+            players = (
+                ConditionalConvNet(g, event_shape, classes, True),
+                ConditionalConvNet(d, event_shape, classes, False),
+            )
         super().__init__(event_shape, latent, *players, game=game, optimizer=optimizer)
         self.coarsest, self.classes = coarsest, classes
 
-    def given(self, batch: Batch) -> tuple:
+    def condition(self, batch: Batch) -> tuple:
         low = () if self.coarsest else (batch["low"].x,)
         return (*low, batch.y) if self.classes else low
 
@@ -146,7 +149,7 @@ class LAPGAN(GenerativeModel):
     event_shape: (C, H, W); H and W must be even on every level but the coarsest, images run from -1 to 1.
     levels: images in the pyramid: 28, 14 and 7 pixels for three.
     latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
-    width: channels of the finer levels' nets. hidden: units of the coarsest generator; its judge has half of them.
+    width: channels of the finer levels' nets. hidden: units of the coarsest generator; its discriminator has half of them.
     classes: how many, for a generator that is told the class; 0 for none.
     game, optimizer: as in GAN. The widths are those of the code published with [1].
     """
@@ -172,7 +175,7 @@ class LAPGAN(GenerativeModel):
             )
         if levels > 1 and min(shapes[-2][1:]) < 9:
             raise ValueError(
-                f"the judges of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
+                f"the discriminators of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
                 f"would have {shapes[-2][1]} x {shapes[-2][2]}: take fewer levels than {levels}"
             )
         self.stages = nn.ModuleList(
@@ -207,25 +210,34 @@ class LAPGAN(GenerativeModel):
             for player in stage.players()
         ]
 
-    @torch.no_grad()
     def draw(self, n: int, y: Tensor | None = None, image: Tensor | None = None) -> list[Tensor]:
-        """n images of every size, coarse to fine, each made from the one before.
+        """n images of every size, coarse to fine: all that `coarse_to_fine` yields."""
+        return list(self.coarse_to_fine(n, y, image))
 
-        y: (n,) labels, if the model has classes. image: (n, C, h, w), of the size of a level, to begin with: the list goes on
-        from there.
+    def coarse_to_fine(self, n: int, y: Tensor | None = None, image: Tensor | None = None) -> Iterator[Tensor]:
+        """n images (n, C, h, w) of one size after another, each made from the one before.
+
+        y: (n,) labels, if the model has classes. image: (n, C, h, w), of the size of a level, to begin with: it comes first.
         """
         if (y is None) == bool(self.classes):
             raise ValueError(
                 f"this LAPGAN has {self.classes or 'no'} classes: y={'None' if y is None else 'labels'} given"
             )
-        told = () if y is None else (y,)
-        found = [self.stages[-1].fakes(n, *told) if image is None else image]
         sizes = [stage.event_shape for stage in self.stages]
-        if found[0].shape[1:] not in sizes:
+        if image is not None and image.shape[1:] not in sizes:
             raise ValueError(f"no level has images of shape {tuple(image.shape[1:])}; there are {sizes}")
-        for stage in reversed(self.stages[: sizes.index(found[0].shape[1:])]):
-            found.append(stage.fakes(n, expand(found[-1]), *told))
-        return [nets.full_precision(image) for image in found]
+        return self._refined(n, () if y is None else (y,), image)
+
+    def _refined(self, n: int, condition: tuple, image: Tensor | None) -> Iterator[Tensor]:
+        if image is None:
+            with torch.no_grad():
+                image = self.stages[-1].fakes(n, *condition)
+        yield nets.full_precision(image)
+        finer = [stage for stage in self.stages if stage.event_shape[1:] > image.shape[2:]]
+        for stage in reversed(finer):
+            with torch.no_grad():
+                image = stage.fakes(n, expand(image), *condition)
+            yield nets.full_precision(image)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape), cut off at -1 and 1: a sum of bands may pass them a little."""

@@ -13,7 +13,7 @@
     V(D, G)                       value(real, fake)
     log D = -softplus(-logit), log(1 - D) = -softplus(logit): finite at any logit, where log(sigmoid) is not
 
-Logits may have any shape, (B,) or the map of a discriminator that judges patches: means go over all of it. Losses are
+Logits may have any shape, (B,) or the map of a discriminator of patches: means go over all of it. Losses are
 0-dim and in nats, where they are logarithms at all.
 """
 
@@ -71,15 +71,15 @@ def critic_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def slopes(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """(B,) norms of the gradient of `judge` at every item of x, through which gradients flow on."""
+def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """(B,) norms of the gradient of `critic` at every item of x, through which gradients flow on."""
     x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(judge(x).sum(), x, create_graph=torch.is_grad_enabled())
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=torch.is_grad_enabled())
     return gradient.flatten(1).norm(dim=1)
 
 
 def gradient_penalty(
-    judge: Callable[[Tensor], Tensor],
+    critic: Callable[[Tensor], Tensor],
     real: Tensor,
     fake: Tensor,
     one_sided: bool = False,
@@ -87,10 +87,10 @@ def gradient_penalty(
     """(B,) values of (||grad f|| - 1)^2, each at a random point between a real item and a fake.
 
     One norm for each item [4, eq. 3]: over the whole batch's gradient the penalty would depend on
-    the batch size. `judge` must not mix the items of a batch (no batch normalization), or there is
+    the batch size. `critic` must not mix the items of a batch (no batch normalization), or there is
     no slope of one item to speak of. one_sided: punish only slopes above 1.
     """
     u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=real.dtype)
     with torch.enable_grad():
-        excess = slopes(judge, real + u * (fake - real)) - 1
+        excess = gradient_norms(critic, real + u * (fake - real)) - 1
     return (excess.clamp(min=0) if one_sided else excess).square()

@@ -4,7 +4,7 @@
 [2] Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville (2017). Improved Training of Wasserstein GANs. arXiv:1704.00028
 
     symbol              here
-    f_w [1], D [2]      judge
+    f_w [1], D [2]      discriminate: its values are no logits
     c [1]               clip: weights of the critic stay in [-c, c]      [1], algorithm 1
     lambda [2]          penalty                                          [2], eq. 3
     n_critic            turns
@@ -75,15 +75,15 @@ class WGAN(GAN):
         """Also logged: "distance", the critic's estimate, and "penalty", before it is weighed."""
         with torch.no_grad():
             fakes = self.fakes(len(batch))
-        loss = losses.critic(self.judge(batch.x), self.judge(fakes))
+        loss = losses.critic(self.discriminate(batch.x), self.discriminate(fakes))
         terms = {"distance": -loss.detach()}
         if self.penalty is not None:
-            penalty = losses.gradient_penalty(self.judge, batch.x, fakes, self.one_sided).mean()
+            penalty = losses.gradient_penalty(self.discriminate, batch.x, fakes, self.one_sided).mean()
             terms["penalty"], loss = penalty.detach(), loss + self.penalty * penalty
         return {"loss": loss, **terms}
 
     def generator_loss(self, batch: Batch) -> Terms:
-        return {"loss": losses.critic_generator(self.judge(self.fakes(len(batch))))}
+        return {"loss": losses.critic_generator(self.discriminate(self.fakes(len(batch))))}
 
     def clamp(self) -> None:
         for p in self.discriminator.parameters():
@@ -96,4 +96,4 @@ class WGAN(GAN):
 
     def distance(self, real: Tensor, fake: Tensor) -> Tensor:
         """E f(x) - E f(G(z)), 0-dim: at most the Wasserstein distance times the largest slope of f."""
-        return -losses.critic(self.judge(real), self.judge(fake))
+        return -losses.critic(self.discriminate(real), self.discriminate(fake))

@@ -10,7 +10,7 @@
     mu_i, xi_i of [2]                    mean_field: q(s_i = 1), and the free parameter of unit i's bound
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -126,21 +126,31 @@ class BeliefNet(GenerativeModel):
     def gibbs(
         self, state: Float[Tensor, "batch units"], known: Bool[Tensor, " units"] | None = None, sweeps: int = 1
     ) -> Float[Tensor, "batch units"]:
-        """`state` after a number of sweeps of Gibbs sampling over the unknown units [1], all items in parallel.
+        """`state` after a number of sweeps of Gibbs sampling over the unknown units [1], all items in parallel."""
+        chain = self.gibbs_chain(state, known)
+        for _ in range(sweeps):
+            state = next(chain)
+        return state
+
+    def gibbs_chain(
+        self, state: Float[Tensor, "batch units"], known: Bool[Tensor, " units"] | None = None
+    ) -> Iterator[Float[Tensor, "batch units"]]:
+        """The state after each sweep, without end. A sweep draws every unknown unit given all others.
 
         One unit after the other: two units with a common child depend on each other given all the rest (explaining
         away), and drawing them at once would leave another distribution invariant.
         """
         free = (~(self.visible if known is None else known)).nonzero()[:, 0].tolist()
-        state, weights = state.clone(), self.weights
-        logits = self.logits(state)
-        for i in free * sweeps:
-            out = weights[:, i]  # what unit i, when it is on, adds to its children
-            off = logits - state[:, i, None] * out
-            children = (state * out - F.softplus(off + out) + F.softplus(off)).sum(-1)
-            state[:, i] = torch.bernoulli(torch.sigmoid(off[:, i] + children))
-            logits = off + state[:, i, None] * out
-        return state
+        state, weights = state.clone(), self.weights.detach()
+        logits = self.logits(state).detach()
+        while True:
+            for i in free:
+                out = weights[:, i]  # what unit i, when it is on, adds to its children
+                off = logits - state[:, i, None] * out
+                children = (state * out - F.softplus(off + out) + F.softplus(off)).sum(-1)
+                state[:, i] = torch.bernoulli(torch.sigmoid(off[:, i] + children))
+                logits = off + state[:, i, None] * out
+            yield state.clone()
 
     def mean_field(
         self, state: Float[Tensor, "batch units"], known: Bool[Tensor, " units"] | None = None, sweeps: int = 50

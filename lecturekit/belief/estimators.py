@@ -1,4 +1,4 @@
-"""Gradients for a chain of coins: what to descend where a hidden bit cannot be differentiated.
+"""Gradients for a net of coins: what to descend where a hidden bit cannot be differentiated.
 
 [1] Mnih, Gregor (2014). Neural Variational Inference and Learning in Belief Networks. arXiv:1402.0030 (NVIL)
 [2] Mnih, Rezende (2016). Variational Inference for Monte Carlo Objectives. arXiv:1602.06725 (VIMCO)
@@ -12,12 +12,12 @@
 
     symbol                        here
     h_1 .. h_L, h_0 = x           h, a list of bits (k, B, units), from the data upwards; x (B, pixels)
-    log p(h_l | h_l+1)            log_p(chain, x, h), L + 1 terms: log p(x | h_1), ..., log p(h_L), each (k, B)
+    log p(h_l | h_l+1)            log_p(net, x, h), L + 1 terms: log p(x | h_1), ..., log p(h_L), each (k, B)
     log q(h_l | h_l-1)            log_q(h, logits), L terms
     log w                         the sum of the first less the sum of the second
     w~_i                          the softmax of log w over samples
 
-A chain says `recognize(l, below)`, the logits of q(h_l+1 | h_l), and `generate(l, above)`, those of p(h_l | h_l+1), for
+A net says `recognize(l, below)`, the logits of q(h_l+1 | h_l), and `generate(l, above)`, those of p(h_l | h_l+1), for
 l = 0 .. L-1; `top`, those of p(h_L); `layers`, the L numbers of units; and `flat(x)`, items as vectors. In every layer
 the units are independent given the next one.
 """
@@ -40,34 +40,34 @@ def bits(logits: Tensor, k: int | None = None) -> Tensor:
     return (noise < on).to(on.dtype)
 
 
-def climb(
-    chain, below: Tensor, k: int | None = None, start: int = 0, draw: Callable = bits
+def sample_q(
+    net, below: Tensor, k: int | None = None, start: int = 0, draw: Callable = bits
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Draw h_start+1 .. h_L from q, upwards from what lies `below` them: the bits, and the logits of their draw."""
     h, logits = [], []
-    for layer in range(start, len(chain.layers)):
-        logits.append(chain.recognize(layer, below))
+    for layer in range(start, len(net.layers)):
+        logits.append(net.recognize(layer, below))
         below = draw(logits[-1], k if layer == start else None)
         h.append(below)
     return h, logits
 
 
-def dream(chain, n: int) -> tuple[list[Tensor], Tensor]:
+def sample_p(net, n: int) -> tuple[list[Tensor], Tensor]:
     """Draw h_1 .. h_L from p, from the top down: the bits, and the logits of p(x | h_1). Each has n rows."""
-    h = [bits(chain.top.expand(n, -1))]
-    for layer in range(len(chain.layers) - 1, 0, -1):
-        h.insert(0, bits(chain.generate(layer, h[0])))
-    return h, chain.generate(0, h[0])
+    h = [bits(net.top.expand(n, -1))]
+    for layer in range(len(net.layers) - 1, 0, -1):
+        h.insert(0, bits(net.generate(layer, h[0])))
+    return h, net.generate(0, h[0])
 
 
 def log_mass(bits: Tensor, logits: Tensor) -> Tensor:
     return nets.bernoulli(logits, 1).log_prob(bits)
 
 
-def log_p(chain, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
+def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
     """log p(x | h_1), ..., log p(h_L); with `start`, x is h_start and h what lies above it."""
-    below = [log_mass(b, chain.generate(start + i, a)) for i, (b, a) in enumerate(zip([x, *h], h))]
-    return [*below, log_mass(h[-1], chain.top)]
+    below = [log_mass(b, net.generate(start + i, a)) for i, (b, a) in enumerate(zip([x, *h], h))]
+    return [*below, log_mass(h[-1], net.top)]
 
 
 def log_q(h: list[Tensor], logits: list[Tensor]) -> list[Tensor]:
@@ -75,9 +75,9 @@ def log_q(h: list[Tensor], logits: list[Tensor]) -> list[Tensor]:
     return [log_mass(b, a) for b, a in zip(h, logits, strict=True)]
 
 
-def retraced(chain, x: Tensor, h: list[Tensor]) -> list[Tensor]:
+def log_q_of(net, x: Tensor, h: list[Tensor]) -> list[Tensor]:
     """log q of bits that were drawn in another way."""
-    return log_q(h, [chain.recognize(layer, below) for layer, below in enumerate([x, *h[:-1]])])
+    return log_q(h, [net.recognize(layer, below) for layer, below in enumerate([x, *h[:-1]])])
 
 
 def slope(surrogate: Tensor) -> Tensor:
@@ -97,21 +97,21 @@ class Estimator(nn.Module):
             raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
         self.k = k
 
-    def start(self, chain, x: Tensor) -> None:
+    def start(self, net, x: Tensor) -> None:
         """Set what depends on data, once."""
 
     def losses(self) -> dict[str, Callable[..., Terms]]:
-        """Who plays, and the loss(chain, batch) of each: "model" alone, or "generative" (p) and "recognition" (q)."""
+        """Who plays, and the loss(net, batch) of each: "model" alone, or "generative" (p) and "recognition" (q)."""
         return {"model": self.loss}
 
 
 class ScoreFunction(Estimator):
     """The gradient of the ELBO: that of log p, and (log p - log q) grad log q, right on average and very noisy."""
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        x = chain.flat(batch.x)
-        h, logits = climb(chain, x, self.k)
-        p, q = sum(log_p(chain, x, h)), sum(log_q(h, logits))
+    def loss(self, net, batch: Batch) -> Terms:
+        x = net.flat(batch.x)
+        h, logits = sample_q(net, x, self.k)
+        p, q = sum(log_p(net, x, h)), sum(log_q(h, logits))
         signal = (p - q).detach()
         return {"loss": -(signal + slope(p + signal * q)).mean()}
 
@@ -150,18 +150,18 @@ class NVIL(Estimator):
         found = [nets.full_precision(nets.folded(net, b, 1)[..., 0]) for net, b in zip(self.baselines, below)]
         return found or [b.new_zeros(()) for b in below]
 
-    def start(self, chain, x: Tensor) -> None:
-        h, logits = climb(chain, x, self.k)
-        self.follow(self.signals(log_p(chain, x, h), log_q(h, logits)), 0.0)
+    def start(self, net, x: Tensor) -> None:
+        h, logits = sample_q(net, x, self.k)
+        self.follow(self.signals(log_p(net, x, h), log_q(h, logits)), 0.0)
 
     def follow(self, rest: list[Tensor], decay: float) -> None:
         self.mean.lerp_(torch.stack([r.mean() for r in rest]), 1 - decay)
         self.variance.lerp_(torch.stack([r.var(correction=0) for r in rest]), 1 - decay)
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        x = chain.flat(batch.x)
-        h, logits = climb(chain, x, self.k)
-        p, q = log_p(chain, x, h), log_q(h, logits)
+    def loss(self, net, batch: Batch) -> Terms:
+        x = net.flat(batch.x)
+        h, logits = sample_q(net, x, self.k)
+        p, q = log_p(net, x, h), log_q(h, logits)
         baselines = self.predicted([x, *h[:-1]])
         rest = [s - b.detach() for s, b in zip(self.signals(p, q), baselines)]
         gain = sum(p)
@@ -186,11 +186,11 @@ class VIMCO(Estimator):
         if k < 2:
             raise ValueError("VIMCO compares every sample with the others, so k must be at least 2")
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        x = chain.flat(batch.x)
-        h, logits = climb(chain, x, self.k)
+    def loss(self, net, batch: Batch) -> Terms:
+        x = net.flat(batch.x)
+        h, logits = sample_q(net, x, self.k)
         q = sum(log_q(h, logits))
-        log_w = sum(log_p(chain, x, h)) - q
+        log_w = sum(log_p(net, x, h)) - q
         bound = log_w.logsumexp(0) - math.log(self.k)  # its own gradient: the sum of w~_i grad log w_i
         return {"loss": -(bound + slope((self.signals(log_w.detach()) * q).sum(0))).mean()}
 
@@ -206,18 +206,18 @@ class DisARM(Estimator):
     """The gradient of the ELBO from k pairs of antithetic samples, the noise that made them integrated out [3].
 
     Several layers, as in [3]: a pair in one layer at a time, given a draw of those below, and above it two fresh draws
-    of the chain. The pair of the first layer also serves log p's own gradient.
+    of the net. The pair of the first layer also serves log p's own gradient.
     """
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        below, gain = chain.flat(batch.x), 0.0
-        for layer in range(len(chain.layers)):
-            logits = chain.recognize(layer, below)
+    def loss(self, net, batch: Batch) -> Terms:
+        below, gain = net.flat(batch.x), 0.0
+        for layer in range(len(net.layers)):
+            logits = net.recognize(layer, below)
             on = logits.detach().sigmoid()
             u = torch.rand((self.k, *on.shape) if layer == 0 else on.shape, device=on.device, dtype=on.dtype)
             pair = torch.stack([u > 1 - on, u < on]).to(on.dtype)
-            h, above = climb(chain, pair, start=layer + 1)
-            p = sum(log_p(chain, below, [pair, *h], layer))
+            h, above = sample_q(net, pair, start=layer + 1)
+            p = sum(log_p(net, below, [pair, *h], layer))
             f = (p - sum(log_q([pair, *h], [logits, *above]))).detach()  # (2, k, B)
             if layer == 0:
                 elbo, gain = f.mean(0), p.mean(0)  # all of log p, whose gradient is autograd's
@@ -233,10 +233,10 @@ class StraightThrough(Estimator):
     Exact only where log w is linear in the bits.
     """
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        x = chain.flat(batch.x)
-        h, logits = climb(chain, x, self.k, draw=lambda logits, k: bits(logits, k) + slope(logits.sigmoid()))
-        return {"loss": -(sum(log_p(chain, x, h)) - sum(log_q(h, logits))).mean()}
+    def loss(self, net, batch: Batch) -> Terms:
+        x = net.flat(batch.x)
+        h, logits = sample_q(net, x, self.k, draw=lambda logits, k: bits(logits, k) + slope(logits.sigmoid()))
+        return {"loss": -(sum(log_p(net, x, h)) - sum(log_q(h, logits))).mean()}
 
 
 class Concrete(Estimator):
@@ -250,17 +250,17 @@ class Concrete(Estimator):
         super().__init__(sizes, k)
         self.temperatures = tuple(temperatures)
 
-    def loss(self, chain, batch: Batch) -> Terms:
-        x = chain.flat(batch.x)
+    def loss(self, net, batch: Batch) -> Terms:
+        x = net.flat(batch.x)
         warm, cold = self.temperatures
         y, logits = [], []
-        for layer in range(len(chain.layers)):
-            logits.append(chain.recognize(layer, y[-1].sigmoid() if y else x))
+        for layer in range(len(net.layers)):
+            logits.append(net.recognize(layer, y[-1].sigmoid() if y else x))
             shape = logits[-1].shape if y else (self.k, *logits[-1].shape)
             u = torch.rand(shape, device=x.device, dtype=x.dtype).clamp(1e-6, 1 - 1e-6)
             y.append((logits[-1] + torch.logit(u)) / warm)
-        given = [*(chain.generate(layer, y[layer].sigmoid()) for layer in range(1, len(y))), chain.top]
-        log_w = log_mass(x, chain.generate(0, y[0].sigmoid()))
+        given = [*(net.generate(layer, y[layer].sigmoid()) for layer in range(1, len(y))), net.top]
+        log_w = log_mass(x, net.generate(0, y[0].sigmoid()))
         for value, p, q in zip(y, given, logits, strict=True):
             log_w = log_w + _log_concrete(value, p, cold) - _log_concrete(value, q, warm)
         return {"loss": -log_w.mean()}
@@ -273,28 +273,28 @@ def _log_concrete(y: Tensor, logits: Tensor, temperature: float) -> Tensor:
 
 
 class WakeSleep(Estimator):
-    """Two players [4]: awake, p learns to make what q saw in the data; asleep, q learns to see what p dreamt.
+    """Two players [4]: awake, p learns to make what q saw in the data; asleep, q learns to infer what p has drawn.
 
     The wake phase follows the ELBO. The sleep phase follows E_p[log q(h | x)]: the Kullback-Leibler divergence the
-    other way round, KL(p(h | x) || q(h | x)), over dreams in place of data. No bound on log p(x) needs to rise.
+    other way round, KL(p(h | x) || q(h | x)), over samples of p in place of data. No bound on log p(x) needs to rise.
     """
 
     def losses(self) -> dict[str, Callable[..., Terms]]:
         return {"generative": self.wake, "recognition": self.sleep}
 
-    def wake(self, chain, batch: Batch) -> Terms:
+    def wake(self, net, batch: Batch) -> Terms:
         """Minus log p(x, h), h from q."""
-        x = chain.flat(batch.x)
+        x = net.flat(batch.x)
         with torch.no_grad():
-            h, _ = climb(chain, x, self.k)
-        return {"loss": -sum(log_p(chain, x, h)).mean()}
+            h, _ = sample_q(net, x, self.k)
+        return {"loss": -sum(log_p(net, x, h)).mean()}
 
-    def sleep(self, chain, batch: Batch) -> Terms:
+    def sleep(self, net, batch: Batch) -> Terms:
         """Minus log q(h | x), x and h from p, as many as there are items."""
         with torch.no_grad():
-            h, pixels = dream(chain, len(batch))
+            h, pixels = sample_p(net, len(batch))
             x = bits(pixels)
-        return {"loss": -sum(retraced(chain, x, h)).mean()}
+        return {"loss": -sum(log_q_of(net, x, h)).mean()}
 
 
 class ReweightedWakeSleep(WakeSleep):
@@ -308,26 +308,26 @@ class ReweightedWakeSleep(WakeSleep):
     def __init__(self, sizes: Sequence[int], k: int = 5):
         super().__init__(sizes, k)
 
-    def seen(self, chain, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
+    def weighted_samples(self, net, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
         """x, h and w~ of this round, the same for both players, and log sum_i w_i (B,)."""
-        x = chain.flat(batch.x)
+        x = net.flat(batch.x)
         if "hidden" not in batch.memo:
             with torch.no_grad():
-                h, logits = climb(chain, x, self.k)
-                log_w = sum(log_p(chain, x, h)) - sum(log_q(h, logits))
+                h, logits = sample_q(net, x, self.k)
+                log_w = sum(log_p(net, x, h)) - sum(log_q(h, logits))
             batch.memo |= {"hidden": torch.cat(h, -1), "log_w": log_w}
         log_w = batch.memo["log_w"]
-        return x, list(batch.memo["hidden"].split(chain.layers, -1)), log_w.softmax(0), log_w.logsumexp(0)
+        return x, list(batch.memo["hidden"].split(net.layers, -1)), log_w.softmax(0), log_w.logsumexp(0)
 
-    def wake(self, chain, batch: Batch) -> Terms:
-        x, h, weights, total = self.seen(chain, batch)
-        gain = (weights * sum(log_p(chain, x, h))).sum(0)
+    def wake(self, net, batch: Batch) -> Terms:
+        x, h, weights, total = self.weighted_samples(net, batch)
+        gain = (weights * sum(log_p(net, x, h))).sum(0)
         return {"loss": -(total - math.log(self.k) + slope(gain)).mean()}
 
-    def sleep(self, chain, batch: Batch) -> Terms:
-        x, h, weights, _ = self.seen(chain, batch)
-        wake = -(weights * sum(retraced(chain, x, h))).sum(0).mean()
-        sleep = super().sleep(chain, batch)["loss"]
+    def sleep(self, net, batch: Batch) -> Terms:
+        x, h, weights, _ = self.weighted_samples(net, batch)
+        wake = -(weights * sum(log_q_of(net, x, h))).sum(0).mean()
+        sleep = super().sleep(net, batch)["loss"]
         return {"loss": wake + sleep, "wake": wake, "sleep": sleep}
 
 

@@ -13,21 +13,21 @@ from lecturekit.belief.estimators import Estimator
 from lecturekit.model import Batch
 
 
-def every_path(chain, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Tensor, "states batch"]]:
+def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Tensor, "states batch"]]:
     """log p(x, h) and log q(h | x) for every h, which is states(all units): `paths` without chance.
 
     logsumexp(0) of the first is log p(x), softmax(0) the posterior. x: flat, (B, pixels).
     """
-    settings = states(sum(chain.layers), x)[:, None].expand(-1, len(x), -1)
-    h = list(settings.split(chain.layers, -1))
-    return sum(estimators.log_p(chain, x, h)), sum(estimators.retraced(chain, x, h))
+    settings = states(sum(net.layers), x)[:, None].expand(-1, len(x), -1)
+    h = list(settings.split(net.layers, -1))
+    return sum(estimators.log_p(net, x, h)), sum(estimators.log_q_of(net, x, h))
 
 
-def expected_bound(chain, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
+def expected_bound(net, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
     """E[L_k], over all k-tuples of hidden states; k = 1 is the ELBO. In nats, differentiable."""
-    if k * sum(chain.layers) > LARGEST:
-        raise ValueError(f"{k} times {sum(chain.layers)} units are more than {LARGEST} bits: too many to enumerate")
-    log_p, log_q = every_path(chain, x)
+    if k * sum(net.layers) > LARGEST:
+        raise ValueError(f"{k} times {sum(net.layers)} units are more than {LARGEST} bits: too many to enumerate")
+    log_p, log_q = every_path(net, x)
     log_w = log_p - log_q
     total, probability = log_w, log_q
     for _ in range(k - 1):
@@ -37,25 +37,25 @@ def expected_bound(chain, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
 
 
 class _Shifted:
-    """A chain whose log odds are moved, item by item, by amounts that are 0: one backward pass, a gradient per item."""
+    """A net whose log odds are moved, item by item, by amounts that are 0: one backward pass, a gradient per item."""
 
-    def __init__(self, chain, n: int):
-        self._chain, self.layers = chain, chain.layers
-        sizes = [chain.centre.numel(), *chain.layers]
-        self.p = [torch.zeros(n, size, dtype=chain.top.dtype, device=chain.top.device) for size in sizes]
+    def __init__(self, net, n: int):
+        self._net, self.layers = net, net.layers
+        sizes = [net.centre.numel(), *net.layers]
+        self.p = [torch.zeros(n, size, dtype=net.top.dtype, device=net.top.device) for size in sizes]
         self.q = [torch.zeros_like(p) for p in self.p[1:]]
         for shift in (*self.p, *self.q):
             shift.requires_grad_()
-        self.top = chain.top.detach() + self.p[-1]
+        self.top = net.top.detach() + self.p[-1]
 
     def __getattr__(self, name):
-        return getattr(self._chain, name)
+        return getattr(self._net, name)
 
     def recognize(self, layer, below):
-        return self._chain.recognize(layer, below) + self.q[layer]
+        return self._net.recognize(layer, below) + self.q[layer]
 
     def generate(self, layer, above):
-        return self._chain.generate(layer, above) + self.p[layer]
+        return self._net.generate(layer, above) + self.p[layer]
 
     def slopes(self, objective: Tensor) -> tuple[Tensor, Tensor]:
         found = torch.autograd.grad(objective, [*self.p, *self.q], allow_unused=True)
@@ -63,25 +63,25 @@ class _Shifted:
         return torch.cat(found[: len(self.p)], -1), torch.cat(found[len(self.p) :], -1)
 
 
-def exact_gradient(chain, x: Tensor, k: int = 1) -> tuple[Float[Tensor, "batch p"], Float[Tensor, "batch q"]]:
+def exact_gradient(net, x: Tensor, k: int = 1) -> tuple[Float[Tensor, "batch p"], Float[Tensor, "batch q"]]:
     """The gradient of E[L_k] for every item with respect to the biases: of p (x, then h_1 to h_L), and of q."""
-    shifted = _Shifted(chain, len(x))
+    shifted = _Shifted(net, len(x))
     return shifted.slopes(expected_bound(shifted, x, k).sum())
 
 
 def gradients(
-    estimator: Estimator, chain, x: Tensor, draws: int
+    estimator: Estimator, net, x: Tensor, draws: int
 ) -> tuple[Float[Tensor, "draws batch p"], Float[Tensor, "draws batch q"]]:
     """What an estimator says of the same gradients, `draws` times, independently; upwards, as in `exact_gradient`."""
     many = x.repeat(draws, 1)
-    shifted = _Shifted(chain, len(many))
+    shifted = _Shifted(net, len(many))
     batch = Batch(many)
     total = sum(loss(shifted, batch)["loss"] for loss in estimator.losses().values())
     found = shifted.slopes(-total * len(many))
     return tuple(g.reshape(draws, len(x), -1) for g in found)
 
 
-def compare(chain, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_000) -> dict[str, dict[str, float]]:
+def compare(net, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_000) -> dict[str, dict[str, float]]:
     """Bias and noise of the gradient of q's biases by each estimator, beside the exact one of the ELBO (VIMCO: of L_k).
 
     Summed over units, averaged over items: "variance", of one draw; "bias", the squared distance of the mean from the
@@ -90,8 +90,8 @@ def compare(chain, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_00
     """
     out = {}
     for name, estimator in given.items():
-        exact = exact_gradient(chain, x, estimator.k if isinstance(estimator, estimators.VIMCO) else 1)[1]
-        found = gradients(estimator, chain, x, draws)[1]
+        exact = exact_gradient(net, x, estimator.k if isinstance(estimator, estimators.VIMCO) else 1)[1]
+        found = gradients(estimator, net, x, draws)[1]
         off, variance = found.mean(0) - exact, found.var(0)
         out[name] = {
             "variance": variance.sum(-1).mean().item(),

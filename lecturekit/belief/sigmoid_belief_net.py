@@ -1,4 +1,4 @@
-"""Sigmoid belief networks in layers: bits make bits make a picture, and a recognition net guesses them back.
+"""Sigmoid belief networks in layers: bits make bits make an image, and a recognition net guesses them back.
 
 [1] Neal (1992). Connectionist Learning of Belief Networks. Artificial Intelligence 56, 71-113.
 [2] Mnih, Gregor (2014). Neural Variational Inference and Learning in Belief Networks. arXiv:1402.0030
@@ -103,12 +103,12 @@ class SigmoidBeliefNet(LatentVariableModel):
         self, x: Tensor, k: int = 1, y: Tensor | None = None
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
         x = self.flat(x)
-        h, logits = estimators.climb(self, x, k)
+        h, logits = estimators.sample_q(self, x, k)
         return sum(estimators.log_p(self, x, h)), sum(estimators.log_q(h, logits))
 
     def codes(self, x: Tensor, y: Tensor | None = None, draws: int = 100) -> Float[Tensor, "batch latent"]:
         """E_q[h | x] of all layers side by side, the top one last; above the first an average over `draws`."""
-        _, logits = estimators.climb(self, self.flat(x), draws)
+        _, logits = estimators.sample_q(self, self.flat(x), draws)
         return torch.cat([logits[0].sigmoid(), *(upper.sigmoid().mean(0) for upper in logits[1:])], -1)
 
     def players(self) -> list[Player]:
@@ -125,14 +125,14 @@ class SigmoidBeliefNet(LatentVariableModel):
         return losses["model"](self, batch)
 
     @torch.no_grad()
-    def dream(self, n: int) -> tuple[Independent, list[Tensor]]:
+    def sample_layers(self, n: int) -> tuple[Independent, list[Tensor]]:
         """n draws of all layers: p(x | h_1), whose mean is the probability of every pixel, and h_1, ..., h_L."""
-        h, pixels = estimators.dream(self, n)
+        h, pixels = estimators.sample_p(self, n)
         return self._pixels(pixels), h
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape): every layer drawn, from the top down."""
-        return self.dream(n)[0].sample()
+        return self.sample_layers(n)[0].sample()
 
     def as_belief_net(self) -> BeliefNet:
         """The same p as a net of single units: the top layer comes first, the data last, and only they are visible."""

@@ -18,7 +18,16 @@ import time
 import traceback
 
 COPIED = ("lecturekit", "tests", "pyproject.toml")
-NEEDED = ("numpy", "torch", "torch.distributions", "scipy.special", "beartype", "jaxtyping", "matplotlib.pyplot", "pytest")
+NEEDED = (
+    "numpy",
+    "torch",
+    "torch.distributions",
+    "scipy.special",
+    "beartype",
+    "jaxtyping",
+    "matplotlib.pyplot",
+    "pytest",
+)
 
 
 def child(job):
@@ -72,7 +81,9 @@ def main(workers):
                 os.waitpid(pid, 0)
             if done or late:
                 del running[pid]
-                print(json.dumps({"job": number, "code": None if late else os.waitstatus_to_exitcode(status)}), flush=True)
+                print(
+                    json.dumps({"job": number, "code": None if late else os.waitstatus_to_exitcode(status)}), flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ never edited: labs/student/<lab>/<lab>.ipynb. Beside it stands labs/wrong/<lab>.
 
 import ast
 import os
-import re
 import symtable
 import sysconfig
 import tempfile
@@ -28,7 +27,7 @@ from nbformat import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
 from lecturekit.course.profiles import ROOT, CourseError
-from lecturekit.course.wrong import Wrong, read
+from lecturekit.course.wrong import Wrong
 
 LABS = ROOT / "labs"
 

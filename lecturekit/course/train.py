@@ -66,9 +66,9 @@ def train(
     from torch import distributed
 
     from lecturekit import LatentVariableModel, fit
-    from lecturekit.training.checkpoint import CheckpointError
     from lecturekit.data import DataError, load
     from lecturekit.evaluate import importance_bound, log_likelihood
+    from lecturekit.training.checkpoint import CheckpointError
     from lecturekit.training.state import Diverged
 
     several = "LOCAL_RANK" in os.environ  # torchrun started us

@@ -25,7 +25,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lecturekit.model import looking
+from lecturekit.model import evaluating
 
 # One name, one file beside this one, one digest. A network that is trained anew gets a new name.
 OURS = {"digits-and-clothes-1": "0ef7dcf8bca2f4f7b40185750cd56b385320fb0c20d799a69eb7636a95236525"}
@@ -41,7 +41,7 @@ class FeatureNetwork(nn.Module):
 
     name: str
 
-    def look(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
+    def compute(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
         """The features and logits of one batch, on the network's device; with gradients, where they are enabled."""
         raise NotImplementedError(f"{type(self).__name__} must override look")
 
@@ -49,8 +49,8 @@ class FeatureNetwork(nn.Module):
         """Raises ValueError for what are no images in [0, 1]."""
         check(images)
         # TensorFloat-32, the default of convolutions on a GPU, would change features in their third digit
-        with looking(self) as device, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            found = [self.look(some.to(device, torch.float32)) for some in images.split(AT_ONCE)]
+        with evaluating(self) as device, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = [self.compute(some.to(device, torch.float32)) for some in images.split(AT_ONCE)]
         features, logits = (torch.cat(parts).cpu() for parts in zip(*found))
         return features, logits
 
@@ -78,7 +78,7 @@ def stage(before: int, after: int, *, pool: bool = False, stride: int = 1) -> li
 
 
 class DigitsAndClothes(FeatureNetwork):
-    """Four convolutions, 28 x 28 to 4 x 4, then means over the picture: 128 features >= 0; a linear layer to 20 logits.
+    """Four convolutions, 28 x 28 to 4 x 4, then means over the image: 128 features >= 0; a linear layer to 20 logits.
 
     Colours are made grey by luminance (0.299 R + 0.587 G + 0.114 B), and other sizes are scaled to 28 x 28, bilinear
     and antialiased. It knows light on dark, as in both its data sets. As made here its weights are random, and it has
@@ -99,7 +99,7 @@ class DigitsAndClothes(FeatureNetwork):
         )
         self.head = nn.Linear(128, 20)
 
-    def look(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b 128"], Float[Tensor, "b 20"]]:
+    def compute(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b 128"], Float[Tensor, "b 20"]]:
         if images.shape[1] == 3:
             images = torch.einsum("bchw,c->bhw", images, images.new_tensor([0.299, 0.587, 0.114]))[:, None]
         if images.shape[2:] != (28, 28):
@@ -130,7 +130,7 @@ class InceptionV3(FeatureNetwork):
                 f"needed. Offline there is {', '.join(OURS)}"
             ) from error
 
-    def look(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b 2048"], Float[Tensor, "b 1008"]]:
+    def compute(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b 2048"], Float[Tensor, "b 1008"]]:
         return self.net((images * 255).round().to(torch.uint8).expand(-1, 3, -1, -1))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lecturekit.latent import LatentVariableModel
-from lecturekit.model import GenerativeModel, device_of, looking
+from lecturekit.model import GenerativeModel, device_of, evaluating
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def importance_bound(
     items = max(1, rows // at_once)
     values = []
     bar = tqdm(total=len(x) * k, unit=" samples", unit_scale=True, leave=False, mininterval=0.5, disable=not progress)
-    with looking(model, seed) as device, bar:
+    with evaluating(model, seed) as device, bar:
         for xs, ys in in_chunks(model, x, y, items):
             total = torch.full((len(xs),), -math.inf, device=device)
             for done in range(0, k, at_once):
@@ -96,7 +96,7 @@ def log_likelihood(
     if rows < 1 or len(x) == 0:
         raise ValueError(f"need rows >= 1 and at least one item, not rows={rows} and {len(x)} items")
     values = []
-    with looking(model, seed), tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
+    with evaluating(model, seed), tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
         for xs, ys in in_chunks(model, x, y, rows):
             values.append(model.log_prob(xs, ys).cpu())
             bar.update(len(xs))
@@ -117,6 +117,6 @@ def active_units(
     """
     if len(x) < 2:
         raise ValueError("the variance over items needs at least two of them")
-    with looking(model):
+    with evaluating(model):
         means = [model.codes(xs, ys).cpu() for xs, ys in in_chunks(model, x, y, rows)]
     return torch.cat(means).var(0) > threshold

@@ -71,12 +71,12 @@ def per_item(x: Tensor) -> Float[Tensor, " batch"]:
     return x.sum(tuple(range(1, x.ndim)))
 
 
-def places(x: Tensor) -> int:
+def positions(x: Tensor) -> int:
     """How often a channel's parameter is used for one item: H * W times in an image, once in a vector."""
     return math.prod(x.shape[2:])
 
 
-def at_every_place(matrix: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
+def pointwise(matrix: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
     """matrix x + offset over the channels."""
     return F.linear(x.movedim(1, -1), matrix, offset).movedim(-1, 1)
 
@@ -99,7 +99,7 @@ class Affine(Bijection):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
         log_scale, shift = self._of(x, y)
-        return torch.addcmul(shift, x, log_scale.exp()), (places(x) * per_item(log_scale)).expand(len(x))
+        return torch.addcmul(shift, x, log_scale.exp()), (positions(x) * per_item(log_scale)).expand(len(x))
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         log_scale, shift = self._of(z, y)
@@ -148,11 +148,11 @@ class InvertibleConvolution(Bijection):
     # Rounded to bfloat16, the matrix would not be the one whose determinant is counted: hence no autocast.
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
         with torch.autocast(x.device.type, enabled=False):
-            return at_every_place(self.matrix(), x), (places(x) * self.log_det_of_matrix()).expand(len(x))
+            return pointwise(self.matrix(), x), (positions(x) * self.log_det_of_matrix()).expand(len(x))
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         with torch.autocast(z.device.type, enabled=False):
-            return at_every_place(torch.linalg.inv(self.matrix()), z)
+            return pointwise(torch.linalg.inv(self.matrix()), z)
 
 
 class NormalizedConvolution(Chain):
@@ -165,8 +165,8 @@ class NormalizedConvolution(Chain):
         norm, convolution = self.parts
         with torch.autocast(x.device.type, enabled=False):
             matrix = convolution.matrix()
-            log_det = places(x) * (norm.log_scale.sum() + convolution.log_det_of_matrix())
-            z = at_every_place(matrix * norm.log_scale.exp(), x, matrix @ norm.shift)
+            log_det = positions(x) * (norm.log_scale.sum() + convolution.log_det_of_matrix())
+            z = pointwise(matrix * norm.log_scale.exp(), x, matrix @ norm.shift)
             return z, log_det.expand(len(x))
 
 
@@ -174,9 +174,9 @@ class Rearrangement(Bijection):
     """The base of what moves components about and changes none: log_det is 0."""
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
-        return self.there(x), x.new_zeros(len(x))
+        return self.rearrange(x), x.new_zeros(len(x))
 
-    def there(self, x: Tensor) -> Tensor:
+    def rearrange(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
 
@@ -187,7 +187,7 @@ class Permutation(Rearrangement):
         super().__init__()
         self.register_buffer("order", torch.as_tensor(order))
 
-    def there(self, x: Tensor) -> Tensor:
+    def rearrange(self, x: Tensor) -> Tensor:
         return x[:, self.order]
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -198,7 +198,7 @@ class Squeeze(Rearrangement):
     """(C, H, W) -> (4 C, H/2, W/2): channel 4 c + 2 i + j has row i and column j of channel c's 2 x 2 squares [2]."""
 
     # Channels-last memory, in which convolutions and products over the channels run faster, stays until the end.
-    def there(self, x: Tensor) -> Tensor:
+    def rearrange(self, x: Tensor) -> Tensor:
         return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -218,7 +218,7 @@ class Flatten(Rearrangement):
         super().__init__()
         self.shape = tuple(shape)
 
-    def there(self, x: Tensor) -> Tensor:
+    def rearrange(self, x: Tensor) -> Tensor:
         return x.flatten(1)
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lecturekit.exact.masked import MaskedConv2d, Memory, groups, shifted
+from lecturekit.exact.masked import Cache, MaskedConv2d, groups, shifted
 
 
 class GatedLayer(nn.Module):
@@ -40,17 +40,17 @@ class GatedLayer(nn.Module):
         out = self.out(gated(shifted(self.horizontal(x) + self.across(seen), label)))
         return gated(shifted(seen, label)), out if self.first else x + out
 
-    def row(self, above: Tensor | None, i: int, memory: Memory, label: Tensor | None) -> Tensor:
+    def row(self, above: Tensor | None, i: int, cache: Cache, label: Tensor | None) -> Tensor:
         """The vertical map of a whole row, (n, width, 1, W), which looks only at rows above."""
         if above is not None:
-            self.vertical.remember(above[:, :, 0].mT, i, slice(None), memory)
-        seen = self.vertical.row(i, memory)
-        memory[self] = self.across(seen)[:, :, 0]
+            self.vertical.store(above[:, :, 0].mT, i, slice(None), cache)
+        seen = self.vertical.row(i, cache)
+        cache[self] = self.across(seen)[:, :, 0]
         return gated(shifted(seen, label))
 
-    def pixel(self, x: Tensor | None, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
-        look = self.horizontal.look if self.first else partial(self.horizontal.pixel, x)
-        out = self.out.pixel(gated(shifted(look(i, j, memory) + memory[self][:, :, j], label)), i, j, memory)
+    def pixel(self, x: Tensor | None, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        look = self.horizontal.patch if self.first else partial(self.horizontal.pixel, x)
+        out = self.out.pixel(gated(shifted(look(i, j, cache) + cache[self][:, :, j], label)), i, j, cache)
         return out if self.first else x + out
 
 
@@ -77,17 +77,17 @@ class GatedStack(nn.Module):
             above, x = layer(above, x, shift)
         return x
 
-    def remember(self, value: Tensor, i: int, j: int, memory: Memory) -> None:
-        self.layers[0].vertical.remember(value, i, j, memory)
-        self.layers[0].horizontal.remember(value, i, j, memory)
+    def store(self, value: Tensor, i: int, j: int, cache: Cache) -> None:
+        self.layers[0].vertical.store(value, i, j, cache)
+        self.layers[0].horizontal.store(value, i, j, cache)
 
-    def row(self, i: int, memory: Memory, image: Tensor, label: Tensor | None) -> None:
+    def row(self, i: int, cache: Cache, image: Tensor, label: Tensor | None) -> None:
         above = None  # the first layer looks at the pixels, which it remembers
         for layer, shift in zip(self.layers, self.shifts(label), strict=True):
-            above = layer.row(above, i, memory, shift)
+            above = layer.row(above, i, cache, shift)
 
-    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+    def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
         x = None
         for layer, shift in zip(self.layers, self.shifts(label), strict=True):
-            x = layer.pixel(x, i, j, memory, shift)
+            x = layer.pixel(x, i, j, cache, shift)
         return x

@@ -8,7 +8,7 @@ of the output may look at the input's groups
     mask A    before g            where the input is the image: a channel must not see itself
     mask B    up to g             in every later layer: its groups know only what they may
 
-Every map here is computed in two ways: for the whole image at once, or at one pixel, from what a Memory holds of its past.
+Every map here is computed in two ways: for the whole image at once, or at one pixel, from what a Cache holds of its past.
 """
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Memory(dict):
+class Cache(dict):
     """The inputs of every convolution, as far as an image is drawn, and its weights laid out for single pixels."""
 
     def __init__(self, n: int, height: int, width: int):
@@ -78,33 +78,33 @@ class MaskedConv2d(nn.Module):
             x = F.pad(x[:, :, : x.shape[2] - self.lag], (self.beside, self.beside, self.above, 0))
         return F.conv2d(x, self.weight * self.mask, self.bias)
 
-    def past(self, memory: Memory) -> Tensor:
-        return memory.map(self, self.weight.shape[1], self.weight, self.above, self.beside)
+    def past(self, cache: Cache) -> Tensor:
+        return cache.map(self, self.weight.shape[1], self.weight, self.above, self.beside)
 
-    def remember(self, value: Tensor, i: int, j: int | slice, memory: Memory) -> None:
+    def store(self, value: Tensor, i: int, j: int | slice, cache: Cache) -> None:
         """Note the input at the pixel (i, j), (n, F), or with j a slice of the row i, (n, pixels, F)."""
-        self.past(memory)[:, self.above + i, self.beside : self.beside + memory.width][:, j] = value
+        self.past(cache)[:, self.above + i, self.beside : self.beside + cache.width][:, j] = value
 
-    def look(self, i: int, j: int, memory: Memory) -> Tensor:
+    def patch(self, i: int, j: int, cache: Cache) -> Tensor:
         """(n, F') at the pixel (i, j), from the inputs noted so far."""
         rows, columns = self.weight.shape[2:]
-        window = self.past(memory)[:, i : i + rows, j : j + columns]
-        return F.linear(window.flatten(1), self.matrix(memory), self.bias)
+        window = self.past(cache)[:, i : i + rows, j : j + columns]
+        return F.linear(window.flatten(1), self.matrix(cache), self.bias)
 
-    def row(self, i: int, memory: Memory) -> Tensor:
+    def row(self, i: int, cache: Cache) -> Tensor:
         """(n, F', 1, W): the row i at once, from the inputs noted so far."""
-        strip = self.past(memory)[:, i : i + self.weight.shape[2]].permute(0, 3, 1, 2)
+        strip = self.past(cache)[:, i : i + self.weight.shape[2]].permute(0, 3, 1, 2)
         return F.conv2d(strip, self.weight * self.mask, self.bias)
 
-    def pixel(self, value: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+    def pixel(self, value: Tensor, i: int, j: int, cache: Cache) -> Tensor:
         """(n, F) -> (n, F'): the next input arrives, at (i, j), and the map is computed there."""
         if not self.above and not self.beside:
-            return F.linear(value, self.matrix(memory), self.bias)
-        self.remember(value, i, j, memory)
-        return self.look(i, j, memory)
+            return F.linear(value, self.matrix(cache), self.bias)
+        self.store(value, i, j, cache)
+        return self.patch(i, j, cache)
 
-    def matrix(self, memory: Memory) -> Tensor:
+    def matrix(self, cache: Cache) -> Tensor:
         key = (self, "matrix")
-        if key not in memory:
-            memory[key] = (self.weight * self.mask).permute(0, 2, 3, 1).flatten(1)
-        return memory[key]
+        if key not in cache:
+            cache[key] = (self.weight * self.mask).permute(0, 2, 3, 1).flatten(1)
+        return cache[key]

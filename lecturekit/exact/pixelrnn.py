@@ -13,7 +13,8 @@
     residual blocks, figure 5           Residual, RowLSTM, DiagonalBiLSTM
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -22,7 +23,7 @@ from torch.nn import functional as F
 
 from lecturekit import nets
 from lecturekit.exact.gated_pixelcnn import GatedStack
-from lecturekit.exact.masked import MaskedConv2d, Memory, groups, shifted
+from lecturekit.exact.masked import Cache, MaskedConv2d, groups, shifted
 from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, Sweep, cell, scan
 from lecturekit.model import Batch, GenerativeModel, Terms
 
@@ -33,10 +34,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+    def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
         raise NotImplementedError
 
-    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+    def row(self, i: int, cache: Cache, image: Tensor) -> None:
         """Called before the first pixel of row i is drawn; what a block can do for a whole row is done here."""
 
 
@@ -55,10 +56,10 @@ class Residual(Block):
             out = layer(F.relu(out))
         return x + out
 
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
+    def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
         out = x
         for layer in self.layers:
-            out = layer.pixel(F.relu(out), i, j, memory)
+            out = layer.pixel(F.relu(out), i, j, cache)
         return x + out
 
 
@@ -74,11 +75,11 @@ class LSTM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return scan(nets.full_precision(self.input_to_state(x)), self.weight, self.sweep)
 
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
-        h, c = (memory.map((self, name), self.weight.shape[1], x, 1, 1) for name in "hc")
+    def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
+        h, c = (cache.map((self, name), self.weight.shape[1], x, 1, 1) for name in "hc")
         around = [(i + 1 + a, j + 1 + b) for a, b in self.sweep.neighbours]  # the maps have a border of one
         seen = torch.cat([h[:, a, b] for a, b in around], dim=1)
-        gates = self.input_to_state.pixel(x, i, j, memory) + seen @ self.weight.flatten(0, 1)
+        gates = self.input_to_state.pixel(x, i, j, cache) + seen @ self.weight.flatten(0, 1)
         a, b = around[self.sweep.memory]
         h[:, i + 1, j + 1], c[:, i + 1, j + 1] = cell(gates, c[:, a, b])
         return h[:, i + 1, j + 1]
@@ -95,8 +96,8 @@ class RowLSTM(Block):
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         return x + self.up(self.down(x))
 
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
-        return x + self.up.pixel(self.down.pixel(x, i, j, memory), i, j, memory)
+    def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
+        return x + self.up.pixel(self.down.pixel(x, i, j, cache), i, j, cache)
 
 
 class DiagonalBiLSTM(Block):
@@ -120,21 +121,21 @@ class DiagonalBiLSTM(Block):
         right = F.pad(right[:, :, :-1], (0, 0, 1, 0))  # down by one row
         return x + self.up(self.left(x) + right)
 
-    def pixel(self, x: Tensor, i: int, j: int, memory: Memory) -> Tensor:
-        memory.map((self, "x"), x.shape[1], x)[:, i, j] = x
-        h = self.left.pixel(x, i, j, memory)
+    def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
+        cache.map((self, "x"), x.shape[1], x)[:, i, j] = x
+        h = self.left.pixel(x, i, j, cache)
         if i > 0:  # the right sweep's state of the row above, in a map with a border of one
-            h = h + memory[self.right, "h"][:, i, j + 1]
-        return x + self.up.pixel(h, i, j, memory)
+            h = h + cache[self.right, "h"][:, i, j + 1]
+        return x + self.up.pixel(h, i, j, cache)
 
-    def row(self, i: int, memory: Memory, image: Tensor) -> None:
+    def row(self, i: int, cache: Cache, image: Tensor) -> None:
         """The sweep from the right runs over row i - 1."""
         if i > 0:
-            x = memory[self, "x"][:, i - 1]
+            x = cache[self, "x"][:, i - 1]
             if self.centre is not None:
                 x = x + F.linear(image[:, :, i - 1].mT, self.centre.weight.flatten(1))
-            for j in reversed(range(memory.width)):
-                self.right.pixel(x[:, j], i - 1, j, memory)
+            for j in reversed(range(cache.width)):
+                self.right.pixel(x[:, j], i - 1, j, cache)
 
 
 class Stack(nn.Module):
@@ -157,17 +158,17 @@ class Stack(nn.Module):
             x = block(x, image)
         return x
 
-    def remember(self, value: Tensor, i: int, j: int, memory: Memory) -> None:
-        self.first.remember(value, i, j, memory)
+    def store(self, value: Tensor, i: int, j: int, cache: Cache) -> None:
+        self.first.store(value, i, j, cache)
 
-    def row(self, i: int, memory: Memory, image: Tensor, label: Tensor | None) -> None:
+    def row(self, i: int, cache: Cache, image: Tensor, label: Tensor | None) -> None:
         for block in self.blocks:
-            block.row(i, memory, image)
+            block.row(i, cache, image)
 
-    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
-        x = shifted(self.first.look(i, j, memory), label)
+    def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        x = shifted(self.first.patch(i, j, cache), label)
         for block in self.blocks:
-            x = block.pixel(x, i, j, memory)
+            x = block.pixel(x, i, j, cache)
         return x
 
 
@@ -241,7 +242,8 @@ class PixelRNN(GenerativeModel):
 
     def restored(self, x: Tensor) -> Tensor:
         """The inverse of `arranged`."""
-        x = x.flip([d for d, way in zip((-1, -2), self.order, strict=True) if way in ("left", "up")])
+        if flipped := [d for d, way in zip((-1, -2), self.order, strict=True) if way in ("left", "up")]:
+            x = x.flip(flipped)
         return x.mT if DIRECTIONS[self.order[0]] == "columns" else x
 
     def scaled(self, x: Tensor) -> Tensor:
@@ -273,7 +275,6 @@ class PixelRNN(GenerativeModel):
         nothing = torch.zeros(n, *self.event_shape, dtype=torch.long, device=self.heads[0].weight.device)
         return self.complete(nothing, nothing.bool(), y)
 
-    @torch.no_grad()
     def complete(
         self,
         x: Shaped[Tensor, "n c h w"],
@@ -287,34 +288,46 @@ class PixelRNN(GenerativeModel):
         cached: remember the maps of all layers as far as they go, so that a pixel costs one pixel's work and not an image's.
             The images are the same, from the same random numbers.
         """
+        for image in self.pixels(x, known, y, cached):
+            pass
+        return image
+
+    def pixels(
+        self,
+        x: Shaped[Tensor, "n c h w"],
+        known: Bool[Tensor, "..."],
+        y: Tensor | None = None,
+        cached: bool = True,
+    ) -> Iterator[Int[Tensor, "n c h w"]]:
+        """The same pixel by pixel: the images so far, filled in place in the model's order. Clone what you keep."""
         known, x = self.arranged(known.expand(x.shape)), self.arranged(torch.where(known, x, 0).long())
         image, label = self.scaled(x), self.labels(y)
-        memory = Memory(len(x), *x.shape[2:])
-        for i in range(x.shape[2]):
-            if cached:
-                self.stack.row(i, memory, image, label)
-            for j in range(x.shape[3]):
+        cache = Cache(len(x), *x.shape[2:])
+        for i, j in itertools.product(range(x.shape[2]), range(x.shape[3])):
+            with torch.no_grad():  # which must not reach whoever asks for the next pixel
+                if cached and j == 0:
+                    self.stack.row(i, cache, image, label)
                 for c in range(x.shape[1]):
                     if cached:
-                        self.stack.remember(image[:, :, i, j], i, j, memory)
-                        logits = self.pixel(i, j, memory, label)[:, c]
+                        self.stack.store(image[:, :, i, j], i, j, cache)
+                        logits = self.pixel(i, j, cache, label)[:, c]
                     else:
                         logits = self.maps(image, label)[:, c, :, i, j]
-                    x[:, c, i, j] = torch.where(known[:, c, i, j], x[:, c, i, j], drawn(logits))
+                    x[:, c, i, j] = torch.where(known[:, c, i, j], x[:, c, i, j], draw_levels(logits))
                     image[:, c, i, j] = self.scaled(x[:, c, i, j])
                 if cached:
-                    self.stack.remember(image[:, :, i, j], i, j, memory)
-        return self.restored(x)
+                    self.stack.store(image[:, :, i, j], i, j, cache)
+            yield self.restored(x)
 
-    def pixel(self, i: int, j: int, memory: Memory, label: Tensor | None) -> Tensor:
+    def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
         """(n, C, levels) of logits at the pixel (i, j)."""
-        out = self.stack.pixel(i, j, memory, label)
+        out = self.stack.pixel(i, j, cache, label)
         for head in self.heads:
-            out = head.pixel(F.relu(out), i, j, memory)
+            out = head.pixel(F.relu(out), i, j, cache)
         return nets.full_precision(out).unflatten(1, (-1, self.levels))
 
 
-def drawn(logits: Tensor) -> Tensor:
+def draw_levels(logits: Tensor) -> Tensor:
     """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities."""
     reached = logits.softmax(1).cumsum(1)[:, :-1]
     return (torch.rand(len(logits), 1, dtype=logits.dtype, device=logits.device) >= reached).sum(1)

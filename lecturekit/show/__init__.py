@@ -1,7 +1,7 @@
 """Pictures: matplotlib figures, and a few that answer, legible on light and on dark pages."""
 
 from lecturekit.show.diagrams import diagram, source
-from lecturekit.show.figures import COLOURS, INK, animate, curves, grid, manifold, pairs, put, style, walk
+from lecturekit.show.figures import COLOURS, INK, animate, curves, grid, interpolation, manifold, pairs, put, style
 from lecturekit.show.widgets import Live, divergences, paint, plane, real_or_fake
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "diagram",
     "divergences",
     "grid",
+    "interpolation",
     "manifold",
     "paint",
     "pairs",
@@ -21,5 +22,4 @@ __all__ = [
     "real_or_fake",
     "source",
     "style",
-    "walk",
 ]

@@ -1,4 +1,4 @@
-"""Image grids, reconstructions, latent planes and walks, training curves.
+"""Image grids, reconstructions, latent planes and interpolations, training curves.
 
 Every function takes tensors, callables or a History and returns a matplotlib Figure. Backgrounds are transparent and ink is
 a middle grey, so that one picture serves a light and a dark page; colours are Okabe and Ito's, which colour-blind readers
@@ -183,7 +183,7 @@ def manifold(
     return figure
 
 
-def walk(
+def interpolation(
     decode: Callable[[Tensor], Tensor],
     start: Tensor,
     end: Tensor,
@@ -193,7 +193,7 @@ def walk(
     width: float = 7.0,
     limits: tuple[float, float] = (0, 1),
 ) -> Figure:
-    """Straight walks in latent space, one row each: start and end are (R, latent), decode as in `manifold`."""
+    """Straight lines in latent space, one row each: start and end are (R, latent), decode as in `manifold`."""
     if start.shape != end.shape or start.ndim != 2:
         raise ValueError(f"start and end must both be (R, latent), not {tuple(start.shape)} and {tuple(end.shape)}")
     t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device)[:, None]

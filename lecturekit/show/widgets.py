@@ -1,4 +1,4 @@
-"""Pictures that answer: move two densities, walk a latent plane, watch a training and stop it.
+"""Pictures that answer: move two densities, explore a latent plane, watch a training and stop it.
 
 Each is a picture under a few controls, made with ipywidgets, which are imported when one is made. In JupyterLab the controls
 work, by mouse and by arrow keys; a page without a kernel shows the picture as it stood last.
@@ -162,17 +162,17 @@ def plane(
     limit: float = 3.0,
     limits: tuple[float, float] = (0, 1),
 ) -> Panel:
-    """Walk through a latent space: two latents on sliders, where that is on a map, and what the decoder draws there.
+    """Explore a latent space: two latents on sliders, where that is on a map, and what the decoder draws there.
 
     decode: (1, latent), float32 on the CPU, -> a picture (1, C, H, W). codes: of data, for the map, on which `labels` stand
-    in place of dots; the walk starts at the first. With more than two latents one chooses which two move, and the others
+    in place of dots; it starts at the first. With more than two latents one chooses which two move, and the others
     stay. latents: how many, where no codes say it. limit: how far the sliders go. limits: values shown as black and white.
     """
     import ipywidgets
 
     latents = latents if codes is None else codes.shape[1]
     if latents < 2:
-        raise ValueError(f"a plane has two latents at least, not {latents}; for one, show.walk draws the line")
+        raise ValueError(f"a plane has two latents at least, not {latents}; for one, show.interpolation draws the line")
     if labels is not None and (codes is None or len(labels) != len(codes)):
         raise ValueError("labels belong to codes: as many of the one as of the other")
     start = torch.zeros(1, latents) if codes is None else codes[:1].detach().cpu().float()
@@ -254,22 +254,22 @@ def plane(
 
 
 def paint(
-    draw: Callable[[Tensor, Tensor], tuple[Figure, str]], picture: Int[Tensor, "height width"], *, rows: int
+    draw: Callable[[Tensor, Tensor], tuple[Figure, str]], image: Int[Tensor, "height width"], *, rows: int
 ) -> Panel:
-    """Paint the upper rows of a small picture, pixel by pixel, and watch what a model makes of them.
+    """Paint the upper rows of a small image, pixel by pixel, and watch what a model makes of them.
 
-    draw: (picture, known), both (1, H, W), whole numbers 0 or 1 and bool, -> a figure and what it shows in words; asked again
-    after every stroke. picture: painted at first; below the first `rows` rows, which a slider moves, nothing is known.
+    draw: (image, known), both (1, H, W), whole numbers 0 or 1 and bool, -> a figure and what it shows in words; asked again
+    after every stroke. image: painted at first; below the first `rows` rows, which a slider moves, nothing is known.
     """
     import ipywidgets
 
-    height, width = picture.shape
+    height, width = image.shape
     if not 0 <= rows <= height:
-        raise ValueError(f"rows must be a number from 0 to {height}, the picture's height, not {rows}")
+        raise ValueError(f"rows must be a number from 0 to {height}, the image's height, not {rows}")
     side = {"width": "20px", "height": "20px", "padding": "0", "margin": "0"}
     dots = [
         ipywidgets.ToggleButton(value=bool(on), tooltip=f"row {i // width + 1}, column {i % width + 1}", layout=side)
-        for i, on in enumerate(picture.flatten())
+        for i, on in enumerate(image.flatten())
     ]
     canvas = ipywidgets.GridBox(dots, layout={"grid_template_columns": f"repeat({width}, 21px)", "grid_gap": "1px 0"})
     known = ipywidgets.IntSlider(value=rows, min=0, max=height, description="rows given", continuous_update=False)
@@ -320,14 +320,14 @@ def real_or_fake(
     limits: tuple[float, float] = (0, 1),
     seed: int = 0,
 ) -> Panel:
-    """Real or fake? Pictures one after another, as many real as generated, in an order of chance; a score of your answers.
+    """Real or fake? Images one after another, as many real as generated, in an order of chance; a score of your answers.
 
-    real, fake: (N, C, H, W) and (M, C, H, W); the smaller number of each is shown. published: rates of generated pictures
+    real, fake: (N, C, H, W) and (M, C, H, W); the smaller number of each is shown. published: rates of generated images
         taken for real, by name, to stand beside yours. limits: the values shown as black and white. seed: of the choice and
         the order.
 
     The score: of the generated ones, how many you took for real, and of the real ones, how many for generated, each with
-    Wilson's 95 % interval. A picture may be shown for a limited time, as briefly as 50 ms.
+    Wilson's 95 % interval. An image may be shown for a limited time, as briefly as 50 ms.
     """
     import ipywidgets
 
@@ -368,7 +368,7 @@ def real_or_fake(
         points.set_data([x for x, _ in seen], [y for _, y in seen])
         return _pixels(figure)
 
-    buttons = [ipywidgets.Button(description=kind, tooltip=f"the picture is {kind}") for kind in taken]
+    buttons = [ipywidgets.Button(description=kind, tooltip=f"the image is {kind}") for kind in taken]
     limit = ipywidgets.Dropdown(
         options={"without limit": None} | {f"for {t} ms": t for t in (2000, 1000, 500, 200, 100, 50)},
         description="shown",
@@ -384,7 +384,7 @@ def real_or_fake(
             tile = tile.resize((int(tile.width * scale), int(tile.height * scale)), Image.Resampling.NEAREST)
             sheet[:] = 0
             sheet[: tile.height, : tile.width] = np.asarray(tile)
-        asked = f"Picture {turn + 1} of {2 * n}: real or generated?" if turn < 2 * n else "That was the last picture."
+        asked = f"Image {turn + 1} of {2 * n}: real or generated?" if turn < 2 * n else "That was the last image."
         made, true = (f"{sum(taken[kind])} of {len(taken[kind])}" for kind in ("generated", "real"))
         words = f"{last}{asked} So far {made} generated ones taken for real and {true} real ones taken for generated."
         return np.concatenate([sheet, np.zeros((side, 32, 4), np.uint8), board], axis=1), words

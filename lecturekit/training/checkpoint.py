@@ -10,6 +10,7 @@ or not there. Killing the process or filling the disk at any moment loses nothin
 
 import json
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -22,6 +23,13 @@ from torch import Tensor
 from lecturekit.training.ranks import Ranks
 
 Facts = dict[str, Any]
+
+FORMAT = 2  # of the files; those of format 1, which do not say it, differ in names only
+RENAMED = {  # by the model's class: what stands in names of format 1, and what it is now
+    "CycleGAN": {r"\bjudges\b": "discriminators", r"\bjudge-": "discriminator-"},
+    "DRAW": {"^Hand$": "LSTM"},
+    "LAPGAN": {"^Sketch$": "ConditionalMLP", "^Detail$": "ConditionalConvNet"},
+}
 
 
 class CheckpointError(RuntimeError):
@@ -56,7 +64,7 @@ class Folder:
             _to_disk(file)
             self.ranks.wait()
             if self.ranks.rank == 0:
-                (new / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+                (new / "facts.json").write_text(json.dumps({"format": FORMAT} | facts, indent=1), encoding="utf-8")
                 _to_disk(new / "facts.json")
                 _to_disk(new)
                 shutil.rmtree(final, ignore_errors=True)
@@ -79,7 +87,8 @@ class Folder:
                 facts = json.loads((path / "facts.json").read_text(encoding="utf-8"))
                 if facts["identity"]["world"] != self.ranks.world:  # before looking for this rank's file
                     return {}, facts
-                return load_file(path / f"rank{self.ranks.rank}.safetensors"), facts
+                tensors = load_file(path / f"rank{self.ranks.rank}.safetensors")
+                return (tensors, facts) if facts.get("format") == FORMAT else renamed(tensors, facts)
             except (OSError, ValueError, KeyError, SafetensorError) as error:
                 warnings.warn(f"the checkpoint {path} cannot be read ({error}); trying the one before", stacklevel=2)
         if self.saved():
@@ -87,6 +96,22 @@ class Folder:
                 f"none of the checkpoints in {self.path} can be read; delete the folder to start anew"
             )
         return None
+
+
+def renamed(tensors: dict[str, Tensor], facts: Facts) -> tuple[dict[str, Tensor], Facts]:
+    """A checkpoint of format 1 under the names that things have now."""
+
+    def new(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {new(key): new(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [new(part) for part in value]
+        if isinstance(value, str):
+            for old, name in RENAMED.get(facts["identity"]["model"], {}).items():
+                value = re.sub(old, name, value)
+        return value
+
+    return {new(name): t for name, t in tensors.items()}, new(facts)
 
 
 def compare(saved: Facts, now: Facts) -> None:

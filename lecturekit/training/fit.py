@@ -1,5 +1,6 @@
 """The only training loop of the project: the players of a model take turns, and nothing that was learned is lost."""
 
+import inspect
 import os
 import signal
 import threading
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lecturekit.model import GenerativeModel, device_of, evaluating, generators, own_rng
 from lecturekit.training.checkpoint import CheckpointError, Folder
 from lecturekit.training.history import History
-from lecturekit.model import GenerativeModel, device_of, looking, own_rng
 from lecturekit.training.precision import autocast_dtype
 from lecturekit.training.ranks import Ranks
-from lecturekit.training.stream import Streams
 from lecturekit.training.state import Diverged, EarlyStopping, Training
+from lecturekit.training.stream import Streams
 
 CAUSES = (
     "Usual causes: a learning rate that is too high (try a tenth, or a player's clip=1.0), data on another scale than the "
@@ -69,6 +70,52 @@ def fit(
     be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
     checkpoint of another run or one that cannot be written.
     """
+    with own_rng(device_of(model), Ranks().seed(seed)), torch.enable_grad():
+        for training in _play(**locals()):
+            pass
+    return training.history
+
+
+def rounds(model: GenerativeModel, data: Any, **options) -> Iterator[Training]:
+    """The same training round by round: before the first round and after each one, the `Training` as it stands.
+
+    options: as for `fit`; without a progress bar by default. `training.history` is what has been logged (the last terms only
+    after an epoch), `training.rounds` and `training.streams.epoch` say how far it is. Whoever stops asking ends it, as Ctrl-C
+    ends `fit`. Between two rounds the model is in train mode and the caller has random numbers and gradients of their own: look at it
+    `with lecturekit.model.evaluating(model):`, and the result is that of `fit`, to the bit.
+
+    >>> model = VAE((4,), latent=2, hidden=(8,))
+    >>> x = torch.tensor([[0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0]])
+    >>> [training.streams.epoch for training in rounds(model, x, epochs=3, batch_size=2)]
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    given = inspect.signature(fit).bind(model, data, **({"progress": False} | options))
+    given.apply_defaults()
+    playing, device, states = _play(**given.arguments), device_of(model), None
+    ours = generators(device)
+
+    def resumed(step: Callable[[], Training | None]) -> Training | None:
+        """Take a step where the training's random numbers are, and leave the caller's as they were."""
+        nonlocal states
+        with own_rng(device, Ranks().seed(given.arguments["seed"])), torch.enable_grad():
+            for generator, state in zip(ours, states or ()):
+                generator.set_state(state)
+            try:
+                return step()
+            finally:
+                states = [generator.get_state() for generator in ours]
+
+    try:
+        while (training := resumed(lambda: next(playing, None))) is not None:
+            yield training
+    finally:
+        resumed(playing.close)
+
+
+def _play(
+    model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, save_every, progress
+) -> Iterator[Training]:  # fmt: skip
+    """What `fit` says, yielding between rounds."""
     device, ranks = device_of(model), Ranks()
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
     if resume and folder is None:
@@ -81,10 +128,10 @@ def fit(
     if early_stopping is not None and validate is None:
         raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
-    with own_rng(device, ranks.seed(seed)), torch.enable_grad(), interruptible() as interrupted:
+    with interruptible() as interrupted:
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
         loaded = folder.load() if resume else None
-        with looking(model, seed):
+        with evaluating(model, seed):
             first = streams.draw(streams.first.batch_size)
             model.check(first.x, first.y)
         with torch.no_grad():
@@ -111,11 +158,19 @@ def fit(
 
         model.train()
         with bar, troubles(training, folder):
+            yield training
             while streams.progress < 1 and not history.stopped:
                 begun, ended = time.perf_counter(), int(streams.epoch) + 1
                 while streams.epoch < ended and streams.progress < 1:
                     training.round()
                     bar.update(min(streams.first.position, total) - bar.n)
+                    left = time.perf_counter()
+                    try:
+                        yield training
+                    except GeneratorExit:  # nobody asks for more
+                        interrupted.append(signal.SIGINT)
+                        break
+                    begun += time.perf_counter() - left
                     if pause():
                         break
                 training.fetch()  # the only place where the loop waits for the device
@@ -123,11 +178,11 @@ def fit(
                 if streams.epoch >= ended or streams.progress >= 1:
                     bar.set_description(f"epoch {streams.epoch:.0f}", refresh=False)
                     if validate is not None:
-                        with looking(training.watched, seed):
+                        with evaluating(training.watched, seed):
                             found = {key: float(value) for key, value in validate(training.watched).items()}
                         history.stopped = training.validated(found)
                     for callback in callbacks:
-                        with looking(training.watched, seed):
+                        with evaluating(training.watched, seed):
                             callback(training.watched, history)
                 history.interrupted = ranks.decide(bool(interrupted), device)
                 over = streams.progress >= 1 or history.stopped or history.interrupted
@@ -140,7 +195,6 @@ def fit(
     if not history.interrupted:
         training.finish()
     model.eval()
-    return history
 
 
 @contextmanager

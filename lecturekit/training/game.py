@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from lecturekit.model import Batch, GenerativeModel, Player, Terms
+from lecturekit.training import optimizers  # noqa: F401 - for what its import does
 from lecturekit.training.ranks import Ranks
 from lecturekit.training.stream import Streams
 
 
-class Seat:
+class PlayerState:
     """A player at the table, with its parameters, its optimizer and its base learning rates."""
 
     def __init__(self, player: Player, model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks):
@@ -27,7 +28,7 @@ class Seat:
                 f"player {player.name!r} moves a parameter that is not the model's, so it would never be saved; "
                 f"register it, or its module, as an attribute of {type(model).__name__}"
             )
-        for p in self.parameters:  # fused optimizers on the CPU walk straight through memory and ignore strides
+        for p in self.parameters:  # fused optimizers on the CPU go straight through memory and ignore strides
             p.data = p.data.contiguous()
         self.device, self.dtype = self.parameters[0].device, dtype
         self.optimizer = player.optimizer(self.parameters)
@@ -76,9 +77,9 @@ class Seat:
                 self.player.after()
 
 
-def seated(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> list[Seat]:
+def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> list[PlayerState]:
     """All players of a model, seated; ValueError for a game that cannot be played."""
-    seats = [Seat(player, model, dtype, ranks) for player in model.players()]
+    seats = [PlayerState(player, model, dtype, ranks) for player in model.players()]
     names = [s.player.name for s in seats]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"a game needs players with different names, not {names}")
@@ -88,7 +89,7 @@ def seated(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> l
 
 
 def play_round(
-    seats: list[Seat], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
+    seats: list[PlayerState], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
 ) -> None:
     """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones."""
     progress, epoch = streams.progress, streams.epoch

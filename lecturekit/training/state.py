@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lecturekit.training.checkpoint import Facts, compare, plain
-from lecturekit.training.game import play_round, seated
-from lecturekit.training.history import History
 from lecturekit.model import GenerativeModel, Terms, generators
+from lecturekit.training.checkpoint import Facts, compare, plain
+from lecturekit.training.game import play_round, player_states
+from lecturekit.training.history import History
 from lecturekit.training.ranks import Ranks
 from lecturekit.training.stream import Streams
 
@@ -43,7 +43,7 @@ class Training:
         ranks: Ranks,
     ):
         self.model, self.streams, self.ranks = model, streams, ranks
-        self.seats = seated(model, dtype, ranks)
+        self.players = player_states(model, dtype, ranks)
         self.history, self.rounds = History(), 0
         self.history.precision = str(dtype or next(model.parameters()).dtype).removeprefix("torch.")
         self.waiting: list[tuple[float, str, Terms]] = []  # logged, not yet fetched from the device
@@ -57,7 +57,7 @@ class Training:
         return self.model if self.averaged is None else self.averaged.module
 
     def round(self) -> None:
-        play_round(self.seats, self.model.simultaneous, self.streams, self._log)
+        play_round(self.players, self.model.simultaneous, self.streams, self._log)
         self.rounds += 1
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
@@ -140,7 +140,7 @@ class Training:
                         "turns": s.player.turns,
                         "clip": s.player.clip,
                     }
-                    for s in self.seats
+                    for s in self.players
                 },
                 "streams": {name: stream.identity() for name, stream in self.streams.streams.items()},
                 "seed": seed,
@@ -159,7 +159,7 @@ class Training:
         if self.averaged is not None:
             out |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
         out |= {f"best/{n}": t for n, t in self.best_weights.items()}
-        for s in self.seats:
+        for s in self.players:
             for i, state in s.optimizer.state_dict()["state"].items():
                 out |= {f"player/{s.player.name}/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         for name in self.history:
@@ -174,7 +174,7 @@ class Training:
                 str(i): {k: v for k, v in state.items() if not isinstance(v, Tensor)}
                 for i, state in s.optimizer.state_dict()["state"].items()
             }
-            for s in self.seats
+            for s in self.players
         }
         return plain(
             {
@@ -207,7 +207,7 @@ class Training:
             self.averaged.load_state_dict(part("averaged/"))
         self.best_weights = {n: t.to(self.streams.device) for n, t in part("best/").items()}
         self.best = {"value": -math.inf if at["best"][0] is None else at["best"][0], "epoch": at["best"][1]}
-        for s in self.seats:
+        for s in self.players:
             state = copy.deepcopy(at["scalars"][s.player.name])
             for name, t in part(f"player/{s.player.name}/").items():
                 i, _, key = name.partition("/")

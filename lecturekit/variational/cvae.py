@@ -1,4 +1,4 @@
-"""The conditional variational autoencoder: a distribution over x for every y, a label or a part of the picture.
+"""The conditional variational autoencoder: a distribution over x for every y, a label or a part of the image.
 
 [1] Sohn, Lee, Yan (2015). Learning Structured Output Representation using Deep Conditional Generative Models. NeurIPS 28.
     (Its x is the condition and its y the output; here, as in the whole course, x is what is generated, given y.)

@@ -74,7 +74,7 @@ class DLGM(LatentVariableModel):
         """p(xi) = N(0, I), over the noises of all layers."""
         return nets.gaussian(self.origin, self.origin)
 
-    def encode(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> "SideBySide":
+    def encode(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> "Concatenated":
         """q(xi | v): a Gaussian per layer, `.parts`, which given v are independent."""
         flat, parts = x.to(self.origin.dtype).flatten(1), []
         for net in self.recognition:
@@ -83,7 +83,7 @@ class DLGM(LatentVariableModel):
                 parts.append(nets.gaussian(mean, log_scale))
             else:
                 parts.append(nets.rank_one_gaussian(*net(flat).chunk(3, dim=-1)))
-        return SideBySide(parts)
+        return Concatenated(parts)
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(v | xi), a batch (*lead) of distributions over items of event_shape."""
@@ -115,7 +115,7 @@ class DLGM(LatentVariableModel):
         return {"loss": weight * paid.sum() - reconstruction, "reconstruction": reconstruction, **logged}
 
 
-class SideBySide(Distribution):
+class Concatenated(Distribution):
     """Independent distributions of vectors as one over the vectors side by side."""
 
     has_rsample = True

@@ -1,12 +1,12 @@
-"""DRAW: a variational autoencoder that draws its picture in many strokes, and looks at it in between.
+"""DRAW: a variational autoencoder that draws its image in many strokes, and looks at it in between.
 
 [1] Gregor, Danihelka, Graves, Rezende, Wierstra (2015). DRAW: A Recurrent Neural Network For Image Generation.
     arXiv:1502.04623
 
     symbol in [1]                   here
     x-hat = x - sigma(c)            error, in `paths`                                         eq. 3
-    read, write                     read, write; whole pictures, or windows of `read_size`, `write_size`
-    h^enc, h^dec, LSTMs             Hand: encoder, decoder                                    eq. 5, 7
+    read, write                     read, write; whole images, or windows of `read_size`, `write_size`
+    h^enc, h^dec, LSTMs             LSTM: encoder, decoder                                    eq. 5, 7
     Q(z_t | h^enc)                  posterior(h)                                              eq. 6, 1, 2
     c_t = c_{t-1} + write(h^dec)    canvas                                                    eq. 8
     D(X | c_T)                      decode(z), Bernoulli
@@ -29,7 +29,7 @@ from lecturekit.model import Batch, Terms
 
 
 class Window(NamedTuple):
-    """N x N Gaussian filters on a picture of H rows and W columns, their centres on a grid.
+    """N x N Gaussian filters on an image of H rows and W columns, their centres on a grid.
 
     rows, columns: filters (B, N, H) and (B, N, W), each of which sums to 1. centre: (B, 2), row and column in pixels, from 0.
     stride, width, intensity: (B,): between centres, and a filter's standard deviation, both in pixels; a factor.
@@ -53,7 +53,7 @@ class Window(NamedTuple):
         def filters(middle: Tensor, size: int) -> Tensor:
             means = middle[:, None] + steps * stride[:, None]
             away = torch.arange(size).to(means) - means[..., None]
-            # [1, eq. 25, 26]: Gaussians, normalized over the pixels, also where the window lies outside the picture
+            # [1, eq. 25, 26]: Gaussians, normalized over the pixels, also where the window lies outside the image
             return (-away.square() / 2 * torch.exp(-log_variance)[:, None, None]).softmax(-1)
 
         rows, columns = filters(centre[:, 0], height), filters(centre[:, 1], width)
@@ -68,7 +68,7 @@ class Window(NamedTuple):
         return self.rows[:, None].mT @ patch @ self.columns[:, None] / self.intensity[:, None, None, None]
 
 
-class Hand(nn.Module):
+class LSTM(nn.Module):
     """An LSTM with a learned first state."""
 
     def __init__(self, inputs: int, hidden: int):
@@ -84,10 +84,10 @@ class Hand(nn.Module):
 
 
 class DRAW(LatentVariableModel):
-    """Binary pictures, drawn in `steps` strokes of `latent` numbers each.
+    """Binary images, drawn in `steps` strokes of `latent` numbers each.
 
     event_shape: (C, H, W). hidden: units of each LSTM.
-    read_size, write_size: N of the windows through which it reads and writes, 2 and 5 in [1] for MNIST; None: whole pictures.
+    read_size, write_size: N of the windows through which it reads and writes, 2 and 5 in [1] for MNIST; None: whole images.
     """
 
     reparameterized = True
@@ -103,7 +103,7 @@ class DRAW(LatentVariableModel):
     ):
         super().__init__()
         if len(event_shape) != 3:
-            raise ValueError(f"DRAW draws pictures (C, H, W), not items of shape {tuple(event_shape)}")
+            raise ValueError(f"DRAW draws images (C, H, W), not items of shape {tuple(event_shape)}")
         if steps < 1 or any(size is not None and size < 1 for size in (read_size, write_size)):
             raise ValueError(f"need steps and windows of at least 1, not {steps}, {read_size}, {write_size}")
         self.event_shape, self.steps, self.latent = tuple(event_shape), steps, latent
@@ -111,7 +111,7 @@ class DRAW(LatentVariableModel):
         channels, pixels = event_shape[0], math.prod(event_shape)
         seen = pixels if read_size is None else channels * read_size**2
         drawn = pixels if write_size is None else channels * write_size**2
-        self.encoder, self.decoder = Hand(2 * seen + hidden, hidden), Hand(latent, hidden)
+        self.encoder, self.decoder = LSTM(2 * seen + hidden, hidden), LSTM(latent, hidden)
         self.to_latent, self.to_patch = nn.Linear(hidden, 2 * latent), nn.Linear(hidden, drawn)
         self.to_read = None if read_size is None else nn.Linear(hidden, 5)
         self.to_write = None if write_size is None else nn.Linear(hidden, 5)
@@ -127,7 +127,7 @@ class DRAW(LatentVariableModel):
         return nets.gaussian(*self.to_latent(h).chunk(2, dim=1))
 
     def read(self, x: Tensor, error: Tensor, h: Tensor) -> tuple[Tensor, Window | None]:
-        """What the encoder sees of the picture and of what is still missing, (B, ...), and its window, if it has one."""
+        """What the encoder sees of the image and of what is still missing, (B, ...), and its window, if it has one."""
         window = None
         if self.to_read is not None:
             window = Window.of(self.to_read(h), self.read_size, *self.event_shape[1:])
@@ -156,7 +156,7 @@ class DRAW(LatentVariableModel):
         *_, (canvas, _) = self.strokes(z.reshape(-1, *z.shape[-2:]))
         return nets.bernoulli(canvas.reshape(*z.shape[:-2], *self.event_shape), 3)
 
-    def drawn(self, x: Float[Tensor, "batch c h w"]) -> Iterator[tuple[Independent, Tensor, Tensor, Window | None]]:
+    def inference(self, x: Float[Tensor, "batch c h w"]) -> Iterator[tuple[Independent, Tensor, Tensor, Window | None]]:
         """Look, think, draw: at each step q(z_t | x, z_<t), z_t from it, the canvas after it, and the window of the look."""
         x = x.to(self.origin.dtype)
         canvas = self.blank.expand(len(x), *self.event_shape)
@@ -175,26 +175,26 @@ class DRAW(LatentVariableModel):
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
         many = x.repeat(k, 1, 1, 1)
         log_q, zs = 0.0, []
-        for q, z, canvas, _ in self.drawn(many):
+        for q, z, canvas, _ in self.inference(many):
             log_q = log_q + q.log_prob(z)
             zs.append(z)
         log_p = self.prior().log_prob(torch.stack(zs, 1)) + nets.bernoulli(canvas, 3).log_prob(many.to(canvas.dtype))
         return log_p.view(k, -1), log_q.view(k, -1)
 
     def kl_by_step(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch steps"]:
-        """KL(q(z_t | x, z_<t) || p(z_t)) along one path, in nats: when the picture is thought of."""
+        """KL(q(z_t | x, z_<t) || p(z_t)) along one path, in nats: when the image is thought of."""
         p = nets.gaussian(self.origin[0], self.origin[0])
-        return torch.stack([kl_divergence(q, p) for q, *_ in self.drawn(x)], 1)
+        return torch.stack([kl_divergence(q, p) for q, *_ in self.inference(x)], 1)
 
     def loss(self, batch: Batch) -> Terms:
         """Minus the ELBO, its KL terms in closed form along one path [1, eq. 9 to 12]."""
         p, kl = nets.gaussian(self.origin[0], self.origin[0]), 0.0
-        for q, _, canvas, _ in self.drawn(batch.x):
+        for q, _, canvas, _ in self.inference(batch.x):
             kl = kl + kl_divergence(q, p)
         reconstruction = nets.bernoulli(canvas, 3).log_prob(batch.x.to(canvas.dtype))
         return {"loss": (kl - reconstruction).mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}
 
     def codes(self, x: Tensor, y: Tensor | None = None, draws: int = 20) -> Float[Tensor, "batch codes"]:
         """E_q[z | x] of all steps side by side, an average over `draws` paths."""
-        means = torch.stack([q.mean for q, *_ in self.drawn(x.repeat(draws, 1, 1, 1))], 1)
+        means = torch.stack([q.mean for q, *_ in self.inference(x.repeat(draws, 1, 1, 1))], 1)
         return means.view(draws, len(x), -1).mean(0)

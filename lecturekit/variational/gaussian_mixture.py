@@ -9,10 +9,11 @@
     N(x; mu_k, Sigma_k)      decode(z)          eq. 9.11
     gamma(z_k)               encode(x)          the exact posterior p(z | x), eq. 9.13: the E-step
     sum_k pi_k N(x; ...)     log_prob(x)        the evidence, eq. 9.7
-    eqs. 9.24 to 9.27        em_step(x)         E-step and M-step: log p of the data never falls
+    eqs. 9.24 to 9.27        em_step(x), em(x)  E-step and M-step: log p of the data never falls
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -32,7 +33,7 @@ class GaussianMixture(LatentVariableModel):
     covariance: "full", or "diagonal" for components whose dimensions are independent.
 
     `start`, which `fit` calls by itself, puts the means on items of the data that lie far from each other (k-means++) and
-    gives every component the covariance of the whole. Then either `em_step(x)` again and again, or `fit`, which descends
+    gives every component the covariance of the whole. Then either steps of EM, `em_step(x)` or `em(x)`, or `fit`, which descends
     minus log p(x) by gradient.
     """
 
@@ -94,13 +95,26 @@ class GaussianMixture(LatentVariableModel):
         """One E-step, one M-step, on all items; returns the mean log p(x) before it, in nats."""
         x = x.to(self.means.dtype)
         log_joint = self.log_joint(x)
+        self._m_step(x, log_joint)
+        return log_joint.logsumexp(-1).mean()
+
+    def em(self, x: Float[Tensor, "items dim"]) -> Iterator[Float[Tensor, ""]]:
+        """EM without end: the mean log p(x) of all items as the model stands, in nats, first before any step, then after each."""
+        x = x.to(self.means.dtype)
+        while True:
+            with torch.no_grad():
+                log_joint = self.log_joint(x)
+            yield log_joint.logsumexp(-1).mean()
+            self._m_step(x, log_joint)
+
+    @torch.no_grad()
+    def _m_step(self, x: Tensor, log_joint: Tensor) -> None:
         r = log_joint.softmax(-1)  # (N, K), eq. 9.23
         counts = r.sum(0).clamp(min=torch.finfo(r.dtype).tiny)  # N_k, eq. 9.27
         self.logits.copy_(counts.log() - math.log(len(x)))  # eq. 9.26
         self.means.copy_(r.T @ x / counts[:, None])  # eq. 9.24
         centred = x[:, None] - self.means  # (N, K, D)
         self._set_covariances(torch.einsum("nk,nki,nkj->kij", r / counts, centred, centred))  # eq. 9.25
-        return log_joint.logsumexp(-1).mean()
 
     def _set_covariances(self, covariances: Tensor) -> None:
         if self.covariance == "diagonal":

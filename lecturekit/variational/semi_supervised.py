@@ -1,4 +1,4 @@
-"""Semi-supervised learning by a generative model: a few labels, and many pictures without.
+"""Semi-supervised learning by a generative model: a few labels, and many images without.
 
 [1] Kingma, Rezende, Mohamed, Welling (2014). Semi-Supervised Learning with Deep Generative Models. arXiv:1406.5298
 
@@ -29,7 +29,7 @@ from lecturekit.variational.cvae import CVAE
 class SemiSupervisedVAE(GenerativeModel):
     """M2 of [1]: a class y and a style z make an item x; q(y | x) is a classifier, learned from both kinds of data.
 
-    Train it on two streams: fit(model, {"x": pictures without labels, "labelled": the few with labels}, ...).
+    Train it on two streams: fit(model, {"x": images without labels, "labelled": the few with labels}, ...).
 
     classes: how many. latent, hidden, activation, likelihood: of the CVAE inside; hidden and activation of the classifier
     too. weight: of the classification term, averaged over the labelled items, beside J averaged over all items of the joint batch. alpha of [1]
@@ -52,7 +52,7 @@ class SemiSupervisedVAE(GenerativeModel):
         self.classifier = nets.mlp([math.prod(self.event_shape), *hidden, classes], activation)
 
     def start(self, draw) -> None:
-        """The labelled pictures are looked at once, as `check` looks at the others."""
+        """The labelled images are looked at once, as `check` looks at the others."""
         few = draw(10_000)["labelled"]
         self.given_y.check(few.x, few.y)
 

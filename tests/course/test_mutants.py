@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from lecturekit.course import wrong
-from lecturekit.course.mutants import every, mutated, mutants, target
+from lecturekit.course.mutants import every, mutants, mutated, target
 from lecturekit.course.profiles import ROOT, CourseError
 from lecturekit.course.wrong import Wrong
 
@@ -30,10 +30,18 @@ def triple(x):
         ("- return 0\n+ y = 1\n+ return y\n", "    return 0\n", "    y = 1\n    return y\n"),  # indented as it was
         ("-     y = 2 * x\n", "        y = 2 * x\n", ""),  # a line that becomes empty goes
         ("-  * x\n-     return y\n", None, None),  # whole lines, or nothing
-        ("- if x:\n-     y = 2 * x\n+ if not x:\n+     y = 2\n", "if x:\n        y = 2 * x", "if not x:\n        y = 2"),
+        (
+            "- if x:\n-     y = 2 * x\n+ if not x:\n+     y = 2\n",
+            "if x:\n        y = 2 * x",
+            "if not x:\n        y = 2",
+        ),
         ("- return 0\n-\n-\n- def\n", None, None),
         ("- y = 2 * x\n- return y\n+ return x\n", "        y = 2 * x\n        return y\n", "        return x\n"),
-        ("- 3 * x\n+ 2 * x\n- return y\n+ return x\n", "return y\n    return 0\n\n\ndef triple(x):\n    return 3 * x", None),
+        (
+            "- 3 * x\n+ 2 * x\n- return y\n+ return x\n",
+            "return y\n    return 0\n\n\ndef triple(x):\n    return 3 * x",
+            None,
+        ),
     ],
 )
 def test_an_edit(body, old, new):
@@ -63,7 +71,9 @@ def test_an_edit_that_cannot_be_made_is_named(body, message):
 
 def test_a_file_of_blocks(tmp_path):
     file = tmp_path / "nets.txt"
-    file.write_text("# Mine.\n\n# %% a: KL(p || q) | tests/x.py, tests/y.py::z\n- 1\n+ 2\n\n# %% b: all | t\ndef f():\n    pass\n")
+    file.write_text(
+        "# Mine.\n\n# %% a: KL(p || q) | tests/x.py, tests/y.py::z\n- 1\n+ 2\n\n# %% b: all | t\ndef f():\n    pass\n"
+    )
     first, second = wrong.read(file)
     assert (first.where, first.what, first.noticed) == ("nets:a", "KL(p || q)", ("tests/x.py", "tests/y.py::z"))
     assert not first.whole and second.whole and second.body == "def f():\n    pass\n"
@@ -106,7 +116,11 @@ def test_verdicts(project, capsys):
     add(project, "gone", "3 * x", file="maths.triple")
     assert not mutants(root=project)
     out = capsys.readouterr().out
-    for line in ("double:caught  caught    about caught", "double:equal   SURVIVED  about equal", "double:stale   does not"):
+    for line in (
+        "double:caught  caught    about caught",
+        "double:equal   SURVIVED  about equal",
+        "double:stale   does not",
+    ):
         assert line in out
     assert "double:syntax  broken (pytest exit 2)" in out and "there is no lecturekit/maths/triple.py" in out
     assert out.rstrip().endswith("1 of 5 mutants caught")
@@ -142,7 +156,7 @@ def test_every_mutant_still_applies_and_names_tests_that_are_there():
             wrongs.append(str(error))
             continue
         ast.parse(text)
-        if ast.dump(ast.parse(text)) == ast.dump(ast.parse((ROOT / target(mutant)).read_text(encoding="utf-8"))):
+        if text == (ROOT / target(mutant)).read_text(encoding="utf-8"):
             wrongs.append(f"{mutant.where} changes nothing")
         for test in mutant.noticed:
             file, _, name = test.partition("::")
