@@ -5,8 +5,8 @@
 
 One layer: 784-200-200-50. Two: 784-200-200-100 and 100-100-100-50. Tanh, Glorot initialization, 60 000 training images.
 Three recipes: "paper" is the published one (Adam with eps 1e-4, rate 1e-3 * 10^(-i/7), i = 0..7, each for 3^i of all
-passes), made for 3280 passes in batches of 20; here batches of 100. "short" is for some hundred passes in batches of 100
-(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400, in which a pass takes about as long (SOAP, a cosine
+epochs), made for 3280 epochs in batches of 20; here batches of 100. "short" is for some hundred epochs in batches of 100
+(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400, in which an epoch takes about as long (SOAP, a cosine
 from 6e-3 to 0). Rates and batches were chosen on validation images. The command may be stopped at any moment and repeated: it
 resumes. Training time is that of training alone. The result is added to benchmarks/results/burda.json.
 
@@ -43,7 +43,7 @@ PUBLISHED = {
 
 
 def burda_rate(progress: float) -> float:
-    """The factor 10^(-i/7) of the pass that stands at this share of the sum of 3^i, i = 0..7, passes."""
+    """The factor 10^(-i/7) of the epoch that stands at this share of the sum of 3^i, i = 0..7, epochs."""
     i = math.floor(math.log(2 * progress * (3**8 - 1) / 2 + 1, 3) + 1e-9)
     return 10 ** (-min(i, 7) / 7)
 

@@ -4,7 +4,7 @@
 
 Rows: diagonal, rank-one. 200 noises, two deterministic layers of 200 units. FOLDER holds binarized_mnist_packed.npz, whose
 train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the row
-says so. Batches of 400, SOAP at a rate that falls to 0 along half a cosine; the weights are those of the pass with the best
+says so. Batches of 400, SOAP at a rate that falls to 0 along half a cosine; the weights are those of the epoch with the best
 ELBO on 1 000 validation images. The command may be stopped at any moment and repeated: it resumes. Training time is that of
 training alone. The ELBO is that of all 10 000 test images, L_k that of 1 000 of them, drawn at random with a seed. The result
 is added to benchmarks/results/dlgm.json.
@@ -44,7 +44,7 @@ def main():
         "--latents", type=int, nargs="+", default=[200], help="noises, from the layer next to the data"
     )
     arguments.add_argument("--hidden", type=int, default=200)
-    arguments.add_argument("--passes", type=float, default=150)
+    arguments.add_argument("--epochs", type=float, default=150)
     arguments.add_argument("--batch", type=int, default=400)
     arguments.add_argument("--rate", type=float, default=Row.rate)
     training_arguments(arguments)
@@ -61,10 +61,10 @@ def main():
         model,
         parts["train"],
         options,
-        epochs=options.passes,
+        epochs=options.epochs,
         batch_size=options.batch,
         validate=lambda m: {"elbo": m.elbo(held_out, 10).mean()},
-        early_stopping=EarlyStopping(watch="elbo", patience=10**6),  # never stops, but goes back to the best pass
+        early_stopping=EarlyStopping(watch="elbo", patience=10**6),  # never stops, but goes back to the best epoch
     )
     x = held_out if options.trial else parts["test"].to(device)
     elbo = importance_bound(model, x, k=1)
@@ -82,10 +82,10 @@ def main():
         "published": PUBLISHED[options.row],
         "latents": options.latents,
         "hidden": options.hidden,
-        "passes": options.passes,
-        "best_pass": valid.index(min(valid)) + 1,
+        "epochs": options.epochs,
+        "best_epoch": valid.index(min(valid)) + 1,
         "valid_elbo": round(-min(valid), 2),
-        "training_elbo_last_pass": round(
+        "training_elbo_last_epoch": round(
             -sum(last := history["model/loss"][-(50_000 // options.batch) :]) / len(last), 2
         ),
         "batch": options.batch,

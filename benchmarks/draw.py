@@ -1,4 +1,4 @@
-"""DRAW on MNIST, binarized anew in every pass: the ELBO on all test images, beside published ones.
+"""DRAW on MNIST, binarized anew in every epoch: the ELBO on all test images, beside published ones.
 
     python benchmarks/draw.py --row whole-10 --checkpoint build/draw
 
@@ -21,7 +21,7 @@ from lecturekit import data
 from lecturekit.evaluate import importance_bound
 from lecturekit.variational import DRAW
 
-# row: strokes, read and write windows, passes, batch, learning rate
+# row: strokes, read and write windows, epochs, batch, learning rate
 ROWS = {
     "whole-10": (10, None, None, 30, 100, 3e-3),
     "window-10": (10, 2, 5, 30, 100, 3e-3),
@@ -48,15 +48,15 @@ class Row(DRAW):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--row", required=True, choices=ROWS)
-    for name, kind in {"hidden": int, "latent": int, "passes": float, "batch": int, "rate": float}.items():
+    for name, kind in {"hidden": int, "latent": int, "epochs": float, "batch": int, "rate": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     training_arguments(arguments)
     arguments.add_argument("--k", type=int, default=500, help="samples of the bound on 1 000 images")
     options = arguments.parse_args()
 
     steps, read, write, *settings = ROWS[options.row]
-    given = (options.passes, options.batch, options.rate)
-    passes, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
+    given = (options.epochs, options.batch, options.rate)
+    epochs, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
     hidden, latent = options.hidden or 256, options.latent or 100
     device = "cuda" if torch.cuda.is_available() else "cpu"
     digits = data.load("mnist", view="binary", **({} if options.trial else {"valid": 0}))
@@ -67,7 +67,7 @@ def main():
         model,
         digits.train.to(device),
         options,
-        epochs=passes,
+        epochs=epochs,
         batch_size=batch,
     )
     x, _ = (digits.valid[:2000] if options.trial else digits.test).tensors(seed=0)
@@ -76,7 +76,7 @@ def main():
     bound = importance_bound(model, x[chosen], k=10 if options.trial else options.k)
     result = {
         "row": options.row,
-        "data": "MNIST, all 60 000 for training, binarized anew in every pass; the test images once, with a seed",
+        "data": "MNIST, all 60 000 for training, binarized anew in every epoch; the test images once, with a seed",
         "nll_by_elbo": round(-once.mean, 2),
         "standard_error": round(once.standard_error, 2),
         "images": len(x),
@@ -87,10 +87,10 @@ def main():
         "steps": steps,
         "hidden": hidden,
         "latent": latent,
-        "passes": passes,
+        "epochs": epochs,
         "batch": batch,
         "rate": rate,
-        "training_elbo_last_pass": round(-sum(last := history["model/loss"][-(60_000 // batch) :]) / len(last), 2),
+        "training_elbo_last_epoch": round(-sum(last := history["model/loss"][-(60_000 // batch) :]) / len(last), 2),
     }
     report("draw", result, history, options)
 

@@ -5,7 +5,7 @@
 
 mnist: 60 000 images of 1 x 28 x 28 as they are, 2 levels of 12 steps, hidden 64: half an hour on one core. cifar10: the
 published setting, 3 levels of 32 steps, hidden 512 [1]. Both with s = sigmoid(. + 2) in the couplings, as in the code published
-with [1]: with s = exp and the same rate, the first of them ended in a loss that was not finite after 2.6 passes. Adam with a rate that rises for a fiftieth of the training and falls to 0
+with [1]: with s = exp and the same rate, the first of them ended in a loss that was not finite after 2.6 epochs. Adam with a rate that rises for a fiftieth of the training and falls to 0
 along a cosine. The command may be stopped at any moment and repeated: it resumes. Training time is that of training alone. The
 result is added to benchmarks/results/glow.json.
 
@@ -31,7 +31,7 @@ from lecturekit import Player, data
 from lecturekit.evaluate import log_likelihood
 from lecturekit.exact import Glow
 
-# row: levels, steps, hidden, passes, batch, learning rate, published bits per dimension and where they stand
+# row: levels, steps, hidden, epochs, batch, learning rate, published bits per dimension and where they stand
 ROWS = {
     "mnist": (2, 12, 64, 20, 64, 2e-3, 1.05, "[2], table 2"),
     "cifar10": (3, 32, 512, 200, 64, 1e-3, 3.35, "[1], table 2"),
@@ -55,7 +55,7 @@ def main():
         "levels": int,
         "steps": int,
         "hidden": int,
-        "passes": float,
+        "epochs": float,
         "batch": int,
         "rate": float,
     }.items():
@@ -65,8 +65,8 @@ def main():
     options = arguments.parse_args()
 
     *settings, published, source = ROWS[options.row]
-    given = (options.levels, options.steps, options.hidden, options.passes, options.batch, options.rate)
-    levels, steps, hidden, passes, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
+    given = (options.levels, options.steps, options.hidden, options.epochs, options.batch, options.rate)
+    levels, steps, hidden, epochs, batch, rate = (g or s for g, s in zip(given, settings, strict=True))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     images = data.load(options.data or options.row, view="dequantized", **({} if options.trial else {"valid": 0}))
     torch.manual_seed(options.seed)
@@ -76,7 +76,7 @@ def main():
         model,
         images.train.to(device),
         options,
-        epochs=passes,
+        epochs=epochs,
         batch_size=batch,
     )
     x, _ = (images.valid[:1000] if options.trial else images.test).tensors(seed=0)
@@ -88,13 +88,13 @@ def main():
         "bits_per_dim": round(8 - found.mean * nat, 4),
         "standard_error": round(found.standard_error * nat, 4),
         "images": len(x),
-        "training_bits_last_pass": round(sum(bits) / len(bits), 4),
+        "training_bits_last_epoch": round(sum(bits) / len(bits), 4),
         "published": published,
         "source": source,
         "levels": levels,
         "steps": steps,
         "hidden": hidden,
-        "passes": passes,
+        "epochs": epochs,
         "batch": batch,
         "rate": rate,
         "parameters": sum(p.numel() for p in model.parameters()),

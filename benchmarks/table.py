@@ -57,9 +57,9 @@ def throughput(results):
 
 def burda(results):
     yield "**Likelihood on MNIST** (`python benchmarks/burda.py`), stochastic binarization, minus L_5000 in nats, lower is better; ± is the"
-    yield "standard error over test images. Published: Burda et al. 2016, table 1, after 3280 passes."
+    yield "standard error over test images. Published: Burda et al. 2016, table 1, after 3280 epochs."
     yield ""
-    yield "| model | recipe | passes | training | precision | test images | −L_5000 | active units | published | machine, commit |"
+    yield "| model | recipe | epochs | training | precision | test images | −L_5000 | active units | published | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for r in results:
         known = r["published"]
@@ -81,20 +81,20 @@ def semi(results):
     yield "standard deviation over draws of the labels. Published: Kingma et al. 2014, table 1, recalled and not checked against the"
     yield "paper; there M1 is followed by a transductive SVM, here by an SVM that sees the labelled codes only."
     yield ""
-    yield f"| model | {' | '.join(f'{n} labels' for n in LABELS)} | passes | minutes a run | machine, commit |"
+    yield f"| model | {' | '.join(f'{n} labels' for n in LABELS)} | epochs | minutes a run | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     rows = {}
     for r in results:
         key = (r["model"], r["m1_epochs"], r["epochs"])
         rows.setdefault(key, []).append(r)
-    for (model, first, passes), runs in rows.items():
+    for (model, first, epochs), runs in rows.items():
         cells = []
         for n in LABELS:
             errors = [r["error_percent"] for r in runs if r["labels"] == n]
             spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
             cells.append(f"{statistics.mean(errors):.2f}{spread} ({len(errors)})" if errors else "")
         minutes = statistics.median(r["training_minutes"] for r in runs)
-        trained = " + ".join(f"{n:g}" for n in (first, passes) if n)
+        trained = " + ".join(f"{n:g}" for n in (first, epochs) if n)
         yield f"| {model.upper()} | {' | '.join(cells)} | {trained} | {minutes} | {where(runs[-1])} |"
         yield f"| published | {' | '.join(f'{e:.2f}' for e in FEW_LABELS[model])} | | | |"
 
@@ -108,7 +108,7 @@ def quadrants(results):
     yield "binarized by a fresh draw, lower is better; ± is the standard error over test images. Published: Sohn et al. 2015, recalled,"
     yield "their binarization not verified."
     yield ""
-    yield "| quadrants seen | net | published | CVAE, Monte Carlo | published | CVAE, importance sampling | passes, minutes | machine, commit |"
+    yield "| quadrants seen | net | published | CVAE, Monte Carlo | published | CVAE, importance sampling | epochs, minutes | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         net, cvae = QUADRANTS[r["seen"]]
@@ -124,13 +124,13 @@ def belief(results):
     yield "Rezende 2016, [3] Maddison et al. 2017, [4] Bornschein & Bengio 2015 (recalled). Half of the k samples come from a proposal that is"
     yield "fitted to each image (`benchmarks/proposals.py`); beside it stands L_k by the recognition net alone, as in the papers."
     yield ""
-    yield "| net, estimator, samples | −ELBO | −L_k | k, and what doubling it moved | −L_k by q alone | published | passes, minutes | machine, commit |"
+    yield "| net, estimator, samples | −ELBO | −L_k | k, and what doubling it moved | −L_k by q alone | published | epochs, minutes | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         beside = "; ".join(f"{p['nll_nats']} ({p['source']})" for p in r["published"])
         yield (
             f"| {r['row']}, {r['training_k']} | {r['nll_by_elbo']:.2f} | {r['nll_by_bound']:.2f} ± {r['standard_error']:.2f} | "
-            f"{number(r['k'])}, {r['moved_by_doubling_k']} | {r['by_recognition_alone']:.2f} | {beside} | {r['passes']}, {r['training_minutes']} | {where(r)} |"
+            f"{number(r['k'])}, {r['moved_by_doubling_k']} | {r['by_recognition_alone']:.2f} | {beside} | {r['epochs']}, {r['training_minutes']} | {where(r)} |"
         )
 
 
@@ -178,14 +178,14 @@ def samples(results):
 def pixelrnn(results):
     yield "**PixelRNN** (`python benchmarks/pixelrnn.py --row ...`): exact test NLL in nats on static binarized MNIST (50\u202f000, 10\u202f000,"
     yield "10\u202f000, not byte-checked against the original files), lower is better. Published: [1] van den Oord et al. 2016; [2] a public"
-    yield "reimplementation, on images binarized anew in every pass."
+    yield "reimplementation, on images binarized anew in every epoch."
     yield ""
-    yield "| row | blocks, h | NLL | published | passes, minutes | test images | precision | machine, commit |"
+    yield "| row | blocks, h | NLL | published | epochs, minutes | test images | precision | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         yield (
             f"| {r['row']} | {r['layers']}, {r['hidden']} | {nats(r)} | {r['published']:.2f} ({r['source']}) | "
-            f"{r['passes']:g}, {r['training_minutes']} | {number(r['images'])} | {r['precision']} | {where(r)} |"
+            f"{r['epochs']:g}, {r['training_minutes']} | {number(r['images'])} | {r['precision']} | {where(r)} |"
         )
 
 
@@ -210,28 +210,28 @@ def glow(results):
     yield "**Glow** (`python benchmarks/glow.py --row ...`): bits per dimension of 8-bit images, uniform dequantization, lower is better."
     yield "Published: [1] Kingma & Dhariwal 2018; [2] Grathwohl et al. 2019, who do not say how they measured: perhaps not the same."
     yield ""
-    yield "| row | levels, steps, hidden | bits per dimension | published | passes, minutes | test images | precision | machine, commit |"
+    yield "| row | levels, steps, hidden | bits per dimension | published | epochs, minutes | test images | precision | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         yield (
             f"| {r['row']} | {r['levels']}, {r['steps']}, {r['hidden']} | {r['bits_per_dim']:.3f} ± {r['standard_error']:.3f} | "
-            f"{r['published']:.2f} ({r['source']}) | {r['passes']:g}, {r['training_minutes']} | {number(r['images'])} | "
+            f"{r['published']:.2f} ({r['source']}) | {r['epochs']:g}, {r['training_minutes']} | {number(r['images'])} | "
             f"{r['precision']} | {where(r)} |"
         )
 
 
 def draw(results):
-    yield "**DRAW** (`python benchmarks/draw.py --row ...`): nats on MNIST, binarized anew in every pass and once for the test, lower is"
+    yield "**DRAW** (`python benchmarks/draw.py --row ...`): nats on MNIST, binarized anew in every epoch and once for the test, lower is"
     yield "better. −ELBO on all 10\u202f000 test images, −L_k on 1\u202f000 of them. Published: [1] Gregor et al. 2015; [2] a public implementation."
     yield ""
-    yield "| row | strokes, units, latents | −ELBO | −L_k, k | published −ELBO | passes, minutes | precision | machine, commit |"
+    yield "| row | strokes, units, latents | −ELBO | −L_k, k | published −ELBO | epochs, minutes | precision | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         beside = "; ".join(f"{p['nll_nats']:.2f} ({p['source']})" for p in r["published"])
         yield (
             f"| {r['row']} | {r['steps']}, {r['hidden']}, {r['latent']} | {r['nll_by_elbo']:.2f} ± {r['standard_error']:.2f} | "
             f"{r['nll_by_bound']:.2f} ± {r['standard_error_of_bound']:.2f}, {r['k']} | {beside} | "
-            f"{r['passes']:g}, {r['training_minutes']} | {r['precision']} | {where(r)} |"
+            f"{r['epochs']:g}, {r['training_minutes']} | {r['precision']} | {where(r)} |"
         )
 
 
@@ -245,10 +245,10 @@ def kill(result):
 
 def cyclegan(results):
     yield "**CycleGAN** (`python benchmarks/cyclegan.py --row ...`): what a classifier makes of translated test digits, in percent; cycle errors"
-    yield "are mean absolute differences in −1 … 1. Source only: trained on one domain, tested on the other. Label agreement: a reader of the"
+    yield "are mean absolute differences in −1 … 1. Source only: trained on one domain, tested on the other. Label agreement: a classifier of the"
     yield "target, on translations. Adapted: trained on translations with their labels, tested on the target. Published: CyCADA, pixel level."
     yield ""
-    yield "| row | source only | label agreement | adapted | published: source only, adapted | cycle error | halvings, identity | passes, minutes | machine, commit |"
+    yield "| row | source only | label agreement | adapted | published: source only, adapted | cycle error | halvings, identity | epochs, minutes | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|---|"
     percent = lambda share: f"{100 * share:.1f}"
     for r in results:
@@ -259,7 +259,7 @@ def cyclegan(results):
             yield (
                 f"| {' → '.join(r[name] for name in names)} | {' | '.join(cells)} | {beside} | {r['cycle_error'][direction]:.3f} | "
                 f"{r['downs']}, {r['identity']} | "
-                f"{r['passes']:g}, {r['training_minutes']} | {where(r)} |"
+                f"{r['epochs']:g}, {r['training_minutes']} | {where(r)} |"
             )
 
 
@@ -303,12 +303,12 @@ def dlgm(results):
     yield "**DLGM** (`python benchmarks/dlgm.py --row ...`): test NLL in nats on static binarized MNIST (split of 50\u202f000, 10\u202f000, 10\u202f000, not"
     yield "byte-checked against the original files), lower is better; the rows are the covariances of q. Published: Rezende et al. 2014, recalled."
     yield ""
-    yield "| row | noises, units | −ELBO, all test images | −L_k, k | test images | published | passes, minutes | precision | machine, commit |"
+    yield "| row | noises, units | −ELBO, all test images | −L_k, k | test images | published | epochs, minutes | precision | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for r in results:
         yield (
             f"| {r['row']} | {'+'.join(map(str, r['latents']))}, {r['hidden']} | {r['nll_by_elbo']:.2f} | {nats(r)}, {number(r['k'])} | "
-            f"{number(r['images'])} | {r['published']:.2f} | {r['passes']:g}, {r['training_minutes']} | {r['precision']} | {where(r)} |"
+            f"{number(r['images'])} | {r['published']:.2f} | {r['epochs']:g}, {r['training_minutes']} | {r['precision']} | {where(r)} |"
         )
 
 
@@ -316,13 +316,13 @@ def stacked(results):
     yield "**Stacked MNIST** (`python benchmarks/stacked.py --row ...`): how many of 1\u202f000 three-digit numbers occur among 26\u202f000 samples, and the"
     yield "KL divergence of their shares from equal ones in nats. Published: [1] Srivastava et al. 2017; [3] Kumar et al. 2019; other nets."
     yield ""
-    yield "| row | modes, KL | test digits, stacked | published | width | passes, generator's steps | minutes | precision | machine, commit |"
+    yield "| row | modes, KL | test digits, stacked | published | width | epochs, generator's steps | minutes | precision | machine, commit |"
     yield "|---|---|---|---|---|---|---|---|---|"
     both = lambda found: f"{number(found['modes'])}, {found['kl']:.2f}"
     for r in results:
         yield (
             f"| {r['row']} | {both(r)} | {both(r['real'])} | {both(r['published'])} ({r['published']['source']}) | {r['width']} | "
-            f"{r['passes']:g}, {number(r['generator_steps'])} | {r['training_minutes']} | {r['precision']} | {where(r)} |"
+            f"{r['epochs']:g}, {number(r['generator_steps'])} | {r['training_minutes']} | {r['precision']} | {where(r)} |"
         )
 
 
