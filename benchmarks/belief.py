@@ -43,17 +43,6 @@ ROWS = {
     "vimco-200-200": ((200, 200), "vimco", 5, 3e-3, 3e-3, 95, 50),
 }
 
-# row, samples in training: test NLL in nats, where and how it was measured
-PUBLISHED = {
-    ("wake-sleep-200", 1): [(120.8, "[1], minus ELBO of 10 samples")],
-    ("nvil-200", 1): [(113.1, "[1], minus ELBO of 10 samples"), (104.4, "[3], minus L_50000")],
-    ("rws-200", 5): [(103.1, "[4], importance sampling; recalled, not checked")],
-    ("vimco-200", 5): [(101.9, "[3], minus L_50000")],
-    ("vimco-200", 50): [(98.8, "[3], minus L_50000")],
-    ("vimco-200-200", 5): [(91.7, "[3], minus L_50000")],
-    ("vimco-200-200", 50): [(90.7, "[3], minus L_50000")],
-}
-
 
 class Row(SigmoidBeliefNet):
     """A net and its estimator, with learning rates of its own for p and q that fall to 0."""
@@ -140,7 +129,6 @@ def main():
         "by_recognition_alone": round(-alone.mean, 2),
         "moved_by_doubling_k": round((both.mean() - (once.mean + again.mean) / 2).item(), 3),
         "test_images": len(x),
-        "published": [{"nll_nats": nats, "source": source} for nats, source in PUBLISHED.get((options.row, k), [])],
         "epochs": epochs,
         "best_epoch": max(range(epochs), key=lambda i: history["valid/bound"][i]) + 1,
         "valid_bound": round(max(history["valid/bound"]), 2),

@@ -27,20 +27,6 @@ from lecturekit import Player, data
 from lecturekit.evaluate import active_units, importance_bound
 from lecturekit.variational import IWAE, VAE, HierarchicalVAE
 
-# (layers, estimator, k) -> (NLL in nats, active units), [1], table 1; with k = 1 both estimators are one
-PUBLISHED = {
-    (1, "vae", 1): (86.76, "19"),
-    (1, "vae", 5): (86.47, "20"),
-    (1, "vae", 50): (86.35, "20"),
-    (1, "iwae", 5): (85.54, "22"),
-    (1, "iwae", 50): (84.78, "25"),
-    (2, "vae", 1): (85.33, "16+5"),
-    (2, "vae", 5): (85.01, "17+5"),
-    (2, "vae", 50): (84.78, "17+5"),
-    (2, "iwae", 5): (83.89, "21+5"),
-    (2, "iwae", 50): (82.90, "26+7"),
-}
-
 
 def burda_rate(progress: float) -> float:
     """The factor 10^(-i/7) of the epoch that stands at this share of the sum of 3^i, i = 0..7, epochs."""
@@ -113,7 +99,6 @@ def main():
     x, _ = digits.test[chosen].tensors(seed=0)
     bound = importance_bound(model, x, k=options.evaluate)
     parts = active_units(model, x).split(getattr(model.model, "latents", (50,)))
-    published = PUBLISHED.get((options.layers, options.estimator.replace("dreg", "iwae"), options.k))
     last = len(digits.train) // RECIPES[options.recipe][2]
     result = {
         "layers": options.layers,
@@ -130,7 +115,6 @@ def main():
         "training_minutes": round(history.seconds / 60, 1),
         "precision": history.precision,
         "seed": options.seed,
-        "published": dict(zip(("nll_nats", "active_units"), published, strict=True)) if published else None,
     }
     add("burda", result | made())
 

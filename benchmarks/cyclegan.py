@@ -41,13 +41,6 @@ ROWS = {
     "mnist-usps": (16, 16, 3, 1, 1, 8, 16, 5e-4, 0.5),
 }
 DIRECTIONS = {"a_to_b": "ab", "b_to_a": "ba"}
-PUBLISHED = {
-    "mnist-usps": {
-        "source_only": {"a_to_b": 0.822, "b_to_a": 0.696},
-        "adapted": {"a_to_b": 0.956, "b_to_a": 0.964},
-        "source": "[1], quoted",
-    }
-}
 Part = tuple[Tensor, Tensor]  # images (n, 1, side, side) from -1 to 1, labels
 
 
@@ -161,7 +154,6 @@ def main():
         "images": {d: len(part[0]) for d, part in test.items()},
         "reads": {d: accuracy(readers[d], *test[d]) for d in domains},
         **found,
-        "published": PUBLISHED.get(options.row),
         **settings,
         "classifier_steps": options.steps,
     }

@@ -9,7 +9,6 @@ of training alone. Test images are binarized once, with a seed. "nll_by_elbo" is
 10 000 test images; "nll_by_bound" minus L_k on 1 000 of them. The result is added to benchmarks/results/draw.json.
 
 [1] Gregor, Danihelka, Graves, Rezende, Wierstra (2015). DRAW: A Recurrent Neural Network For Image Generation. arXiv:1502.04623
-[2] A public implementation with ten strokes
 """
 
 import argparse
@@ -27,14 +26,6 @@ ROWS = {
     "window-10": (10, 2, 5, 30, 100, 3e-3),
     "whole-64": (64, None, None, 100, 128, 1e-3),
     "window-64": (64, 2, 5, 100, 128, 1e-3),
-}
-
-# minus the ELBO in nats, and where it stands
-PUBLISHED = {
-    "whole-10": [(93.82, "[2], 10 strokes"), (87.40, "[1], 64 strokes; recalled, not checked")],
-    "window-10": [(99.74, "[2], 10 strokes"), (80.97, "[1], 64 strokes")],
-    "whole-64": [(87.40, "[1]; recalled, not checked")],
-    "window-64": [(80.97, "[1]")],
 }
 
 
@@ -83,7 +74,6 @@ def main():
         "nll_by_bound": round(-bound.mean, 2),
         "standard_error_of_bound": round(bound.standard_error, 2),
         "k": options.k,
-        "published": [{"nll_nats": nats, "source": source} for nats, source in PUBLISHED[options.row]],
         "steps": steps,
         "hidden": hidden,
         "latent": latent,

@@ -10,7 +10,6 @@ any moment and repeated: it resumes. Training time is that of training alone. Al
 is added to benchmarks/results/pixelrnn.json.
 
 [1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759, table 4
-[2] A public PyTorch collection of generative models (EugenHotaj/pytorch-generative), images binarized anew in every epoch
 """
 
 import argparse
@@ -35,15 +34,6 @@ ROWS = {
     "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 10, 50, 3e-3, "adam"),
     "diagonal-bilstm-7": ("diagonal-bilstm", 7, 16, 100, 128, 3e-3, "adam"),
     "gated-pixelcnn": ("gated-pixelcnn", 7, 32, 100, 128, 1e-3, "adam"),
-}
-
-# test NLL in nats, and where it stands
-PUBLISHED = {
-    "pixelcnn": (81.30, "[1]"),
-    "row-lstm": (80.54, "[1], recalled, not checked"),
-    "diagonal-bilstm-1": (80.75, "[1]"),
-    "diagonal-bilstm-7": (79.20, "[1]"),
-    "gated-pixelcnn": (81.50, "[2]"),
 }
 
 
@@ -85,15 +75,12 @@ def main():
         early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best epoch
     )
     found = log_likelihood(model, (valid if options.trial else parts["test"].to(device))[: options.images])
-    published, source = PUBLISHED[options.row]
     result = {
         "row": options.row,
         "data": split,
         "nll_nats": round(-found.mean, 2),
         "standard_error": round(found.standard_error, 2),
         "images": len(found.values),
-        "published": published,
-        "source": source,
         "layers": layers,
         "hidden": hidden,
         "epochs": epochs,
