@@ -46,8 +46,8 @@ def test_documents(name):
         check(command)
 
 
-def test_the_readme_names_the_three_commands():
-    assert {"make lab", "make course", "make test"} <= set(commands("README.md"))
+def test_the_readme_names_the_two_commands():
+    assert {"make lab", "make course"} <= set(commands("README.md"))
 
 
 def test_the_makefile_calls_what_exists():
