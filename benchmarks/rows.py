@@ -50,7 +50,10 @@ def few(model: str, errors: tuple, source: str, how: str = "", sure=LABELS) -> d
 MNIH, MADDISON, KINGMA = "Mnih & Gregor 2014", "Maddison et al. 2017", "Kingma et al. 2014"
 OORD, GREGOR, GRATHWOHL = "van den Oord et al. 2016", "Gregor et al. 2015", "Grathwohl et al. 2019"
 ELBO, L_50000 = "minus the ELBO, 10 samples", "minus L_50000"
-WINDOWS, WHOLE = nats(80.97, GREGOR, "64 strokes, windows"), nats(87.40, GREGOR, "64 strokes, no windows", sure=False)
+ATTENTION, PLAIN = (
+    nats(80.97, GREGOR, "64 strokes, attention"),
+    nats(87.40, GREGOR, "64 strokes, no attention", sure=False),
+)
 
 PAPER = {
     **few("m1", (11.82, 5.72, 4.24, 3.49), KINGMA, "with a transductive SVM"),
@@ -114,10 +117,10 @@ PUBLISHED: dict[str, dict[tuple, list[Published]]] = {
         ("rank-one",): [nats(86.60, "Rezende et al. 2014", sure=False)],
     },
     "draw": {
-        ("whole-10",): [WINDOWS, WHOLE, nats(93.82, "a public implementation", "10 strokes, no windows")],
-        ("window-10",): [WINDOWS, nats(99.74, "a public implementation", "10 strokes, windows")],
-        ("whole-64",): [WHOLE],
-        ("window-64",): [WINDOWS],
+        ("whole-10",): [ATTENTION, PLAIN, nats(93.82, "a public implementation", "10 strokes, no attention")],
+        ("window-10",): [ATTENTION, nats(99.74, "a public implementation", "10 strokes, attention")],
+        ("whole-64",): [PLAIN],
+        ("window-64",): [ATTENTION],
     },
     "lapgan": {
         ("mnist-5k",): [Published({"GAN": 225}, "Goodfellow et al. 2014")],
@@ -268,9 +271,9 @@ SYSTEMS = (
         "DRAW",
         "draw.py --row whole-10",
         {"row": "whole-10"},
-        "−ELBO, 10 strokes, no windows",
+        "−ELBO, 10 strokes, no attention",
         lambda r: r["nll_by_elbo"],
-        "64 strokes and windows there; binarized anew in every epoch here",
+        "64 strokes and attention there; binarized anew in every epoch here",
     ),
     System(
         "GAN",
