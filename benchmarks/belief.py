@@ -1,11 +1,11 @@
 """Sigmoid belief nets on static binarized MNIST, by the estimators of four papers: test ELBO and L_k beside theirs.
 
     python benchmarks/belief.py --row vimco-200 --data FOLDER --checkpoint build/belief-vimco-200
-    python benchmarks/belief.py --row vimco-200 --k 50 --passes 400 --data FOLDER --checkpoint build/belief-vimco-200-50
+    python benchmarks/belief.py --row vimco-200 --k 50 --epochs 400 --data FOLDER --checkpoint build/belief-vimco-200-50
 
 Rows: wake-sleep-200, nvil-200, rws-200, vimco-200, vimco-200-200. FOLDER holds binarized_mnist_packed.npz, whose train, valid
 and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the row says so. Adam,
-a cosine to 0; the weights are those of the pass with the best bound on validation images, on which wake-sleep's rates and batch
+a cosine to 0; the weights are those of the epoch with the best bound on validation images, on which wake-sleep's rates and batch
 were chosen too (the others' are the first that were tried). The command may be stopped at any moment and repeated: it resumes.
 Training time is that of training alone.
 
@@ -34,24 +34,13 @@ from lecturekit import EarlyStopping, Player, data
 from lecturekit.belief import SigmoidBeliefNet
 from lecturekit.evaluate import importance_bound
 
-# row: layers, estimator, samples in training, learning rate of p and of q, passes, batch
+# row: layers, estimator, samples in training, learning rate of p and of q, epochs, batch
 ROWS = {
     "wake-sleep-200": ((200,), "wake-sleep", 1, 3e-2, 3e-3, 250, 100),
     "nvil-200": ((200,), "nvil", 1, 3e-3, 3e-3, 150, 50),
     "rws-200": ((200,), "reweighted-wake-sleep", 5, 3e-3, 3e-3, 75, 50),
     "vimco-200": ((200,), "vimco", 5, 3e-3, 3e-3, 130, 50),
     "vimco-200-200": ((200, 200), "vimco", 5, 3e-3, 3e-3, 95, 50),
-}
-
-# row, samples in training: test NLL in nats, where and how it was measured
-PUBLISHED = {
-    ("wake-sleep-200", 1): [(120.8, "[1], minus ELBO of 10 samples")],
-    ("nvil-200", 1): [(113.1, "[1], minus ELBO of 10 samples"), (104.4, "[3], minus L_50000")],
-    ("rws-200", 5): [(103.1, "[4], importance sampling; recalled, not checked")],
-    ("vimco-200", 5): [(101.9, "[3], minus L_50000")],
-    ("vimco-200", 50): [(98.8, "[3], minus L_50000")],
-    ("vimco-200-200", 5): [(91.7, "[3], minus L_50000")],
-    ("vimco-200-200", 50): [(90.7, "[3], minus L_50000")],
 }
 
 
@@ -95,7 +84,7 @@ def main():
     arguments.add_argument("--row", required=True, choices=ROWS)
     arguments.add_argument("--data", type=Path, default=None, help="folder of binarized_mnist_packed.npz")
     arguments.add_argument("--k", type=int, default=None, help="samples in training")
-    arguments.add_argument("--passes", type=int, default=None)
+    arguments.add_argument("--epochs", type=int, default=None)
     arguments.add_argument("--rate-p", type=float, default=None)
     arguments.add_argument("--rate-q", type=float, default=None)
     arguments.add_argument("--batch", type=int, default=None)
@@ -104,8 +93,8 @@ def main():
     arguments.add_argument("--evaluate", type=int, default=16_000, metavar="K", help="samples in each of two bounds")
     options = arguments.parse_args()
 
-    layers, estimator, k, rate_p, rate_q, passes, batch = ROWS[options.row]
-    k, passes, batch = options.k or k, options.passes or passes, options.batch or batch
+    layers, estimator, k, rate_p, rate_q, epochs, batch = ROWS[options.row]
+    k, epochs, batch = options.k or k, options.epochs or epochs, options.batch or batch
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parts, split = digits(options.data)
     torch.manual_seed(options.seed)
@@ -115,10 +104,10 @@ def main():
         model,
         parts["train"],
         options,
-        epochs=passes,
+        epochs=epochs,
         batch_size=batch,
         validate=lambda m: {"elbo": m.elbo(held_out, 20).mean(), "bound": m.bound(held_out, 20).mean()},
-        early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best pass
+        early_stopping=EarlyStopping(watch="bound", patience=10**6),  # never stops, but goes back to the best epoch
     )
     images = parts["valid" if options.trial else "test"]
     chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: options.images]
@@ -140,9 +129,8 @@ def main():
         "by_recognition_alone": round(-alone.mean, 2),
         "moved_by_doubling_k": round((both.mean() - (once.mean + again.mean) / 2).item(), 3),
         "test_images": len(x),
-        "published": [{"nll_nats": nats, "source": source} for nats, source in PUBLISHED.get((options.row, k), [])],
-        "passes": passes,
-        "best_pass": max(range(passes), key=lambda i: history["valid/bound"][i]) + 1,
+        "epochs": epochs,
+        "best_epoch": max(range(epochs), key=lambda i: history["valid/bound"][i]) + 1,
         "valid_bound": round(max(history["valid/bound"]), 2),
         "batch": batch,
         "rates": [model.rate_p, model.rate_q],

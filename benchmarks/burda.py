@@ -5,8 +5,8 @@
 
 One layer: 784-200-200-50. Two: 784-200-200-100 and 100-100-100-50. Tanh, Glorot initialization, 60 000 training images.
 Three recipes: "paper" is the published one (Adam with eps 1e-4, rate 1e-3 * 10^(-i/7), i = 0..7, each for 3^i of all
-passes), made for 3280 passes in batches of 20; here batches of 100. "short" is for some hundred passes in batches of 100
-(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400, in which a pass takes about as long (SOAP, a cosine
+epochs), made for 3280 epochs in batches of 20; here batches of 100. "short" is for some hundred epochs in batches of 100
+(Adam, a cosine from 3e-3 to 0). "soap" is for as many in batches of 400, in which an epoch takes about as long (SOAP, a cosine
 from 6e-3 to 0). Rates and batches were chosen on validation images. The command may be stopped at any moment and repeated: it
 resumes. Training time is that of training alone. The result is added to benchmarks/results/burda.json.
 
@@ -27,23 +27,9 @@ from lecturekit import Player, data
 from lecturekit.evaluate import active_units, importance_bound
 from lecturekit.variational import IWAE, VAE, HierarchicalVAE
 
-# (layers, estimator, k) -> (NLL in nats, active units), [1], table 1; with k = 1 both estimators are one
-PUBLISHED = {
-    (1, "vae", 1): (86.76, "19"),
-    (1, "vae", 5): (86.47, "20"),
-    (1, "vae", 50): (86.35, "20"),
-    (1, "iwae", 5): (85.54, "22"),
-    (1, "iwae", 50): (84.78, "25"),
-    (2, "vae", 1): (85.33, "16+5"),
-    (2, "vae", 5): (85.01, "17+5"),
-    (2, "vae", 50): (84.78, "17+5"),
-    (2, "iwae", 5): (83.89, "21+5"),
-    (2, "iwae", 50): (82.90, "26+7"),
-}
-
 
 def burda_rate(progress: float) -> float:
-    """The factor 10^(-i/7) of the pass that stands at this share of the sum of 3^i, i = 0..7, passes."""
+    """The factor 10^(-i/7) of the epoch that stands at this share of the sum of 3^i, i = 0..7, epochs."""
     i = math.floor(math.log(2 * progress * (3**8 - 1) / 2 + 1, 3) + 1e-9)
     return 10 ** (-min(i, 7) / 7)
 
@@ -113,7 +99,6 @@ def main():
     x, _ = digits.test[chosen].tensors(seed=0)
     bound = importance_bound(model, x, k=options.evaluate)
     parts = active_units(model, x).split(getattr(model.model, "latents", (50,)))
-    published = PUBLISHED.get((options.layers, options.estimator.replace("dreg", "iwae"), options.k))
     last = len(digits.train) // RECIPES[options.recipe][2]
     result = {
         "layers": options.layers,
@@ -130,7 +115,6 @@ def main():
         "training_minutes": round(history.seconds / 60, 1),
         "precision": history.precision,
         "seed": options.seed,
-        "published": dict(zip(("nll_nats", "active_units"), published, strict=True)) if published else None,
     }
     add("burda", result | made())
 

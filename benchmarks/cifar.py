@@ -6,9 +6,6 @@ Rows: dcgan, wgan-gp (the same nets, no batch normalization in the critic). The 
 torch-fidelity, which unpickles them) are downloaded. FID of 10 000 samples to the first 10 000 training images, and of 50 000 to
 all: each as published numbers are, for the two do not compare with each other. The command may be stopped at any moment and
 repeated: it resumes. Results go to benchmarks/results/cifar.json.
-
-Published, lower is better: DCGAN 28.95 (10 000 and 10 000 images); 36.9 to 37.7 in Heusel et al. 2017, arXiv:1706.08500;
-WGAN-GP 24.8 there, 29.3 elsewhere.
 """
 
 import argparse

@@ -9,11 +9,11 @@ labels nor pairs are seen in the translators' training. The second row has the i
 more, most labels flip. The command may be stopped at any moment and repeated: it resumes; the
 training time is that of the translators alone. Then, with one small convolutional classifier, always trained alike:
 
-    reads            trained on real pictures, tested on real ones of the same domain
-    source_only      trained on real pictures of one domain, tested on real ones of the other
-    label_agreement  trained on real pictures of the target, reading translated ones of the source: share of unchanged labels
-    adapted          trained on translated training pictures of the source with their labels, tested on real ones of the target
-    cycle_error      mean absolute difference of test pictures, in -1 .. 1, from what comes home
+    reads            trained on real images, tested on real ones of the same domain
+    source_only      trained on real images of one domain, tested on real ones of the other
+    label_agreement  trained on real images of the target, reading translated ones of the source: share of unchanged labels
+    adapted          trained on translated training images of the source with their labels, tested on real ones of the target
+    cycle_error      mean absolute difference of test images, in -1 .. 1, from what comes home
 
 All on test images (--trial: on validation images, and no row is written); rows are added to benchmarks/results/cyclegan.json.
 
@@ -35,20 +35,13 @@ from lecturekit import data
 from lecturekit.adversarial import CycleGAN
 from lecturekit.model import evaluating
 
-# row: side, width, blocks, downs, layers, passes over A, batch, learning rate, identity
+# row: side, width, blocks, downs, layers, epochs over A, batch, learning rate, identity
 ROWS = {
     "glyphs-mnist": (28, 8, 3, 1, 2, 30, 16, 5e-4, 0.0),
     "mnist-usps": (16, 16, 3, 1, 1, 8, 16, 5e-4, 0.5),
 }
 DIRECTIONS = {"a_to_b": "ab", "b_to_a": "ba"}
-PUBLISHED = {
-    "mnist-usps": {
-        "source_only": {"a_to_b": 0.822, "b_to_a": 0.696},
-        "adapted": {"a_to_b": 0.956, "b_to_a": 0.964},
-        "source": "[1], quoted",
-    }
-}
-Part = tuple[Tensor, Tensor]  # pictures (n, 1, side, side) from -1 to 1, labels
+Part = tuple[Tensor, Tensor]  # images (n, 1, side, side) from -1 to 1, labels
 
 
 def resized(x: Tensor, y: Tensor, side: int) -> Part:
@@ -80,7 +73,7 @@ def usps(file: Path | None, side: int) -> dict[str, Part]:
 
 
 def classifier(x: Tensor, y: Tensor, seed: int = 0, steps: int = 3000) -> nn.Module:
-    """Trained on pictures and labels, Adam on batches of 64 with a rate that falls to 0."""
+    """Trained on images and labels, Adam on batches of 64 with a rate that falls to 0."""
     torch.manual_seed(seed)
     places = (x.shape[-1] // 4) ** 2
     net = nn.Sequential(
@@ -114,16 +107,16 @@ def main():
     arguments.add_argument("--row", required=True, choices=ROWS)
     arguments.add_argument("--usps", type=Path, default=None, help="a file of USPS; see above")
     sizes = dict.fromkeys(("side", "width", "blocks", "downs", "layers"), int)
-    for name, kind in {**sizes, "passes": float, "batch": int, "rate": float, "identity": float}.items():
+    for name, kind in {**sizes, "epochs": float, "batch": int, "rate": float, "identity": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--steps", type=int, default=3000, help="of each classifier")
     training_arguments(arguments, precision="float32")
     options = arguments.parse_args()
 
-    names = ("side", "width", "blocks", "downs", "layers", "passes", "batch", "rate", "identity")
+    names = ("side", "width", "blocks", "downs", "layers", "epochs", "batch", "rate", "identity")
     given = {name: getattr(options, name) for name in names}
     settings = {n: s if given[n] is None else given[n] for n, s in zip(names, ROWS[options.row], strict=True)}
-    side, passes, batch, rate = (settings[name] for name in ("side", "passes", "batch", "rate"))
+    side, epochs, batch, rate = (settings[name] for name in ("side", "epochs", "batch", "rate"))
     if options.row == "mnist-usps":
         domains = {"a": loaded("mnist", side), "b": usps(options.usps, side)}
     else:
@@ -139,7 +132,7 @@ def main():
         model,
         {"x": domains["a"]["train"], "b": domains["b"]["train"]},
         options,
-        epochs=passes,
+        epochs=epochs,
         batch_size=batch,
     )
     train = {d: parts["train"] for d, parts in domains.items()}
@@ -161,7 +154,6 @@ def main():
         "images": {d: len(part[0]) for d, part in test.items()},
         "reads": {d: accuracy(readers[d], *test[d]) for d in domains},
         **found,
-        "published": PUBLISHED.get(options.row),
         **settings,
         "classifier_steps": options.steps,
     }

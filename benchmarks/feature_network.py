@@ -42,14 +42,14 @@ class Training(GenerativeModel):
         return with_cosine(self, self.rate)
 
     def shifted(self, x):
-        """Each picture (B, 1, H, W) moved by up to `shift` pixels each way, black where it leaves."""
+        """Each image (B, 1, H, W) moved by up to `shift` pixels each way, black where it leaves."""
         size = torch.arange(x.shape[-1], device=x.device)
         rows, columns = torch.randint(2 * self.shift + 1, (2, len(x), 1), device=x.device) + size
         padded = F.pad(x[:, 0], [self.shift] * 4)
         return padded[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None]][:, None]
 
     def noisy(self, x):
-        """Half of the pictures with noise of a scale between 0 and `noise`."""
+        """Half of the images with noise of a scale between 0 and `noise`."""
         scale = self.noise * (2 * torch.rand(len(x), 1, 1, 1, device=x.device) - 1).clamp(min=0)
         return (x + scale * torch.randn_like(x)).clamp(0, 1)
 

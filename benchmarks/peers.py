@@ -73,13 +73,13 @@ def torchgan_dcgan(split, epochs):
     g, d = dcgan.generator((1, 28, 28), 100, 32), dcgan.discriminator((1, 28, 28), 32)
     g.encoding_dims, g.label_type, d.label_type = 100, "none", "none"
     of_g, of_d = (Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (g, d))
-    forge, judge = MinimaxGeneratorLoss(nonsaturating=True), MinimaxDiscriminatorLoss()
+    of_generator, of_discriminator = MinimaxGeneratorLoss(nonsaturating=True), MinimaxDiscriminatorLoss()
     loader = DataLoader(TensorDataset(*split.tensors(seed=0)), batch_size=BATCH, shuffle=True)
     started = time.perf_counter()
     for _ in range(epochs):
         for x, _ in loader:
-            forge.train_ops(g, d, of_g, "cpu", BATCH)
-            judge.train_ops(g, d, of_d, x, "cpu")
+            of_generator.train_ops(g, d, of_g, "cpu", BATCH)
+            of_discriminator.train_ops(g, d, of_d, x, "cpu")
     return time.perf_counter() - started
 
 

@@ -5,12 +5,11 @@
 Rows: pixelcnn, row-lstm, diagonal-bilstm-1, diagonal-bilstm-7, gated-pixelcnn. FOLDER holds binarized_mnist_packed.npz, whose
 train, valid and test are rows of 784 packed bits; without --data, MNIST is binarized here, once and with a seed, and the row
 says so. Training is on all 50 000 images, by Adam or by SOAP, which gets further in a short training, with a rate that falls to
-0 along half a cosine; the weights are those of the pass that is best on 1 000 validation images. The command may be stopped at
+0 along half a cosine; the weights are those of the epoch that is best on 1 000 validation images. The command may be stopped at
 any moment and repeated: it resumes. Training time is that of training alone. All 10 000 test images are evaluated; the result
 is added to benchmarks/results/pixelrnn.json.
 
 [1] van den Oord, Kalchbrenner, Kavukcuoglu (2016). Pixel Recurrent Neural Networks. arXiv:1601.06759, table 4
-[2] A public PyTorch collection of generative models (EugenHotaj/pytorch-generative), images binarized anew in every pass
 """
 
 import argparse
@@ -28,22 +27,13 @@ from lecturekit.exact import PixelRNN
 
 OPTIMIZERS = {"adam": lambda p, rate: Adam(p, lr=rate, fused=True), "soap": lambda p, rate: SOAP(p, lr=rate)}
 
-# row: kind, blocks, h, passes, batch, learning rate, optimizer
+# row: kind, blocks, h, epochs, batch, learning rate, optimizer
 ROWS = {
     "pixelcnn": ("pixelcnn", 7, 32, 12, 25, 4e-3, "soap"),
     "row-lstm": ("row-lstm", 3, 16, 6, 50, 3e-3, "adam"),
     "diagonal-bilstm-1": ("diagonal-bilstm", 1, 16, 10, 50, 3e-3, "adam"),
     "diagonal-bilstm-7": ("diagonal-bilstm", 7, 16, 100, 128, 3e-3, "adam"),
     "gated-pixelcnn": ("gated-pixelcnn", 7, 32, 100, 128, 1e-3, "adam"),
-}
-
-# test NLL in nats, and where it stands
-PUBLISHED = {
-    "pixelcnn": (81.30, "[1]"),
-    "row-lstm": (80.54, "[1], recalled, not checked"),
-    "diagonal-bilstm-1": (80.75, "[1]"),
-    "diagonal-bilstm-7": (79.20, "[1]"),
-    "gated-pixelcnn": (81.50, "[2]"),
 }
 
 
@@ -59,7 +49,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--row", required=True, choices=ROWS)
     arguments.add_argument("--data", type=Path, default=None, help="folder of binarized_mnist_packed.npz")
-    for name, kind in {"layers": int, "hidden": int, "passes": float, "batch": int, "rate": float}.items():
+    for name, kind in {"layers": int, "hidden": int, "epochs": float, "batch": int, "rate": float}.items():
         arguments.add_argument(f"--{name}", type=kind, default=None, help="the default depends on the row")
     arguments.add_argument("--optimizer", choices=OPTIMIZERS, default=None, help="the default depends on the row")
     training_arguments(arguments)
@@ -67,8 +57,8 @@ def main():
     options = arguments.parse_args()
 
     kind, *settings = ROWS[options.row]
-    given = (options.layers, options.hidden, options.passes, options.batch, options.rate, options.optimizer)
-    layers, hidden, passes, batch, rate, optimizer = (g or s for g, s in zip(given, settings, strict=True))
+    given = (options.layers, options.hidden, options.epochs, options.batch, options.rate, options.optimizer)
+    layers, hidden, epochs, batch, rate, optimizer = (g or s for g, s in zip(given, settings, strict=True))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parts, split = digits(options.data)
     torch.manual_seed(options.seed)
@@ -79,28 +69,25 @@ def main():
         model,
         parts["train"],
         options,
-        epochs=passes,
+        epochs=epochs,
         batch_size=batch,
         validate=lambda m: {"log_likelihood": log_likelihood(m, valid[:1000], progress=False).mean},
-        early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best pass
+        early_stopping=EarlyStopping(watch="log_likelihood", patience=10**6),  # goes back to the best epoch
     )
     found = log_likelihood(model, (valid if options.trial else parts["test"].to(device))[: options.images])
-    published, source = PUBLISHED[options.row]
     result = {
         "row": options.row,
         "data": split,
         "nll_nats": round(-found.mean, 2),
         "standard_error": round(found.standard_error, 2),
         "images": len(found.values),
-        "published": published,
-        "source": source,
         "layers": layers,
         "hidden": hidden,
-        "passes": passes,
+        "epochs": epochs,
         "batch": batch,
         "rate": rate,
         "optimizer": optimizer,
-        "valid_by_pass": [round(-v, 2) for v in history["valid/log_likelihood"]],
+        "valid_by_epoch": [round(-v, 2) for v in history["valid/log_likelihood"]],
     }
     report("pixelrnn", result, history, options)
 

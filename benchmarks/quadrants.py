@@ -8,7 +8,7 @@ test images drawn at random.
 
 NN: hidden pixels independent given the seen ones, two hidden layers of 500. CVAE: a net's prior p(z | seen), 50 latents, two hidden
 layers of 500 in each net; its conditional likelihood by Monte Carlo (draws from the prior) and by importance sampling (draws from
-q). 50 000 images to train on; the pass with the best bound on 2000 of the other 10 000 is kept. Results go to
+q). 50 000 images to train on; the epoch with the best bound on 2000 of the other 10 000 is kept. Results go to
 benchmarks/results/quadrants.json.
 
 [1] Sohn, Lee, Yan (2015). Learning Structured Output Representation using Deep Conditional Generative Models. NeurIPS 28.
@@ -27,7 +27,7 @@ from lecturekit.variational import CVAE
 
 
 def parts(x: Tensor, seen: int) -> tuple[Tensor, Tensor]:
-    """(hidden, seen) pixels of pictures (B, 1, H, W), as rows."""
+    """(hidden, seen) pixels of images (B, 1, H, W), as rows."""
     height, width = x.shape[-2:]
     mask = torch.zeros(height, width, dtype=torch.bool, device=x.device)
     mask[height // 2 :, : width // 2] = True
@@ -39,7 +39,7 @@ def parts(x: Tensor, seen: int) -> tuple[Tensor, Tensor]:
 
 
 class Quadrants:
-    """A split of pictures as pairs of their parts."""
+    """A split of images as pairs of their parts."""
 
     def __init__(self, split, seen: int):
         self.split, self.seen = split, seen
@@ -79,7 +79,7 @@ class Baseline(Recipe, GenerativeModel):
 
 
 def trained(model, digits, seen: int, options):
-    """The model at its best pass on validation images, and the history."""
+    """The model at its best epoch on validation images, and the history."""
     x, y = (t.to(options.device) for t in parts(digits.valid[:2000].tensors(seed=0)[0], seen))
 
     def validate(model):

@@ -1,4 +1,4 @@
-"""What the measurements share: where and when they were made, where they are kept, and the recipe of short trainings."""
+"""What the measurements share: where and when they were made, and the recipe of short trainings. Where they are kept: rows.py."""
 
 import json
 import math
@@ -9,12 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from rows import load, save, stored
 from torch.optim import Adam
 
 from lecturekit import History, Player, fit
 from lecturekit.course.processor import processor
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def made() -> dict:
@@ -29,20 +28,9 @@ def made() -> dict:
     }
 
 
-def load(name: str):
-    """What results/name.json holds, or None."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def save(name: str, result) -> None:
-    """Write results/name.json anew."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
 def add(name: str, row: dict) -> None:
-    """Print a row, and put it behind those of results/name.json."""
+    """Print a row with what is published beside it, and put it behind those of results/name.json."""
+    row = stored(name, row)
     print(json.dumps(row, indent=2), flush=True)
     save(name, [*(load(name) or []), row])
 

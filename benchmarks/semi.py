@@ -13,11 +13,7 @@ m1: a VAE learns from all images, then a support vector machine (RBF, scikit-lea
     ones. The paper's M1+TSVM also shows the machine the unlabelled codes.
 m2: SemiSupervisedVAE. m1+m2: the same on draws of the codes of M1, with a Gaussian likelihood.
 
-Of the settings tried on the validation images the learning rate matters most: M2 with 100 labels (seed 0) gets 24 % of them wrong
-after 12 passes at 1e-3, and after 6 passes 18 % at 3e-3, 14 % at 5e-3 and 12 % at 1e-2; at 2e-2 it diverges. A batch with few
-labelled items (10 beside 100) is better than one with many (100: 23 % at 3e-3), which learns them by heart. M1+M2 came down to 11 %
-(seed 0) at 3e-3 and no further, with weights from 1 to 200 and 2 to 50 latents; at 5e-3 and above its Gaussian likelihood is unstable.
-With more labels the weight counts: at 1 and 10 labelled items a batch its test errors are 8.4, 8.2 and 7.8 % with 600, 1000 and 3000.
+The settings were chosen on the validation images; TRIED.md says what was worse.
 
 M1 is trained once per seed and kept in --checkpoint. Minutes are those of training alone, M1's included. Results are added to
 benchmarks/results/semi.json.
@@ -36,7 +32,7 @@ from torch import Tensor, nn
 from lecturekit import data, fit
 from lecturekit.variational import VAE, SemiSupervisedVAE
 
-# of M2, chosen on validation images: passes, learning rate, weight of the classification term per item, latents
+# of M2, chosen on validation images: epochs, learning rate, weight of the classification term per item, latents
 SETTINGS = {
     "m1": {"epochs": 0, "rate": 0.0, "weight": 0.0, "latent": 0},
     "m2": {"epochs": 12, "rate": 1e-2, "weight": 10.0, "latent": 50},
@@ -113,7 +109,7 @@ def trained_m1(digits, seed: int, options, device):
 
 
 def classifier(train, few, test, seed: int, options, device):
-    """M2 trained on pictures or on codes: its error on test, seconds, and the precision that was used."""
+    """M2 trained on images or on codes: its error on test, seconds, and the precision that was used."""
     torch.manual_seed(seed)
     codes = isinstance(train, Codes)
     model = M2(
@@ -139,7 +135,7 @@ def classifier(train, few, test, seed: int, options, device):
         )
     )
     if options.valid:
-        print("after each pass:", [round(e, 2) for e in history["valid/error"]])
+        print("after each epoch:", [round(e, 2) for e in history["valid/error"]])
     with torch.no_grad():
         return error(model)["error"], history.seconds, history.precision
 

@@ -1,4 +1,4 @@
-"""Training throughput beside a bare loop and beside a peer from PyPI, in shuffled rounds of one run.
+"""Training throughput beside a bare loop and beside another package, in shuffled rounds of one run.
 
     python benchmarks/throughput.py --row vae|iwae|vimco|draw|dcgan|lapgan|cyclegan|glow [--rounds 11] [--epochs 2]
 
@@ -138,7 +138,7 @@ def lapgan_by_hand(split, epochs):
     return time.perf_counter() - started
 
 
-PICTURES = 16  # in a batch of CycleGAN
+CYCLEGAN_BATCH = 16
 
 
 def cyclegan(**options):
@@ -156,7 +156,7 @@ class Twice(CycleGAN):
 def cyclegan_twice(split, epochs):
     model = Twice(width=16, blocks=3, layers=2)
     streams = {"x": split, "b": split}
-    return fit(model, streams, epochs=epochs, batch_size=PICTURES, precision="float32", progress=False).seconds
+    return fit(model, streams, epochs=epochs, batch_size=CYCLEGAN_BATCH, precision="float32", progress=False).seconds
 
 
 def cyclegan_by_hand(split, epochs):
@@ -167,8 +167,8 @@ def cyclegan_by_hand(split, epochs):
     of_g, of_d = adam(g), {name: adam(d[name]) for name in "ab"}
     started = time.perf_counter()
     rows = [torch.cat([torch.randperm(len(split)) for _ in range(epochs + 1)]) for _ in "ab"]
-    for step in range(-(-epochs * len(split) // PICTURES)):
-        a, b = (split.batch(row[step * PICTURES : (step + 1) * PICTURES])[0] for row in rows)
+    for step in range(-(-epochs * len(split) // CYCLEGAN_BATCH)):
+        a, b = (split.batch(row[step * CYCLEGAN_BATCH : (step + 1) * CYCLEGAN_BATCH])[0] for row in rows)
         of_g.zero_grad()
         fake = {"b": g["b"](a), "a": g["a"](b)}
         fooled = sum(((d[name](fake[name]) - 1) ** 2).mean() for name in "ab")
@@ -253,10 +253,10 @@ def autoencoder(k):
 
 
 def convolutions():
-    judged = [(2 * BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(CONVOLUTIONS)]
-    forged = [(BATCH * n, a, b, "nothing") for n, a, b in TRANSPOSED]  # for the discriminator to see
-    forged += [(BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(TRANSPOSED)]
-    return judged + forged + [(BATCH * n, a, b, "inputs") for n, a, b in CONVOLUTIONS]
+    by_discriminator = [(2 * BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(CONVOLUTIONS)]
+    by_generator = [(BATCH * n, a, b, "nothing") for n, a, b in TRANSPOSED]  # for the discriminator to see
+    by_generator += [(BATCH * n, a, b, "both" if i else "weights") for i, (n, a, b) in enumerate(TRANSPOSED)]
+    return by_discriminator + by_generator + [(BATCH * n, a, b, "inputs") for n, a, b in CONVOLUTIONS]
 
 
 def strokes():
@@ -334,7 +334,7 @@ ROWS = {
         cyclegan,
         cyclegan_by_hand,
         images=lambda: digits("signed", 256),
-        batch=PICTURES,
+        batch=CYCLEGAN_BATCH,
         data=lambda split: {"x": split, "b": split},
         also={"fakes made twice, float32": cyclegan_twice},
     ),

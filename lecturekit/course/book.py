@@ -25,7 +25,14 @@ from typing import Any
 from lecturekit.course.notebooks import environment
 from lecturekit.course.profiles import ROOT, CourseError, select
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "labs/README.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/measured.md",
+    "benchmarks/TRIED.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "labs/README.md",
+)
 LINK = re.compile(r"\]\(([^)#:\s]+)")
 # A title, and the first sentence of the paragraph below it; a few words in bold before it are a heading of their own.
 HEAD = re.compile(r"^# (.+)(?:\s+(?:\*\*[^*]+\*\*\s+)?(\w(?:.|\n(?!\n))+?[.?])(?=\s+[A-Z]|\n\n|$))?", re.MULTILINE)

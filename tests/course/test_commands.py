@@ -46,8 +46,8 @@ def test_documents(name):
         check(command)
 
 
-def test_the_readme_names_the_three_commands():
-    assert {"make lab", "make course", "make test"} <= set(commands("README.md"))
+def test_the_readme_names_the_two_commands():
+    assert {"make lab", "make course"} <= set(commands("README.md"))
 
 
 def test_the_makefile_calls_what_exists():
@@ -90,7 +90,23 @@ def test_the_lab_listens_here_only_and_asks_for_a_token_that_no_other_user_sees(
     assert seen["token"] in capsys.readouterr().out
 
 
-def test_the_readme_has_the_numbers_that_were_measured(benchmark):
+def test_the_readme_and_the_page_of_measurements_have_the_numbers_that_were_measured(benchmark):
     table = benchmark("table")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert table.tables() in readme and table.written(readme) == readme
+    readme = table.README.read_text(encoding="utf-8")
+    assert table.systems() in readme and table.written(readme) == readme
+    assert table.MEASURED.read_text(encoding="utf-8") == table.page()
+
+
+def test_what_results_hold_as_published_is_what_rows_say(benchmark):
+    rows = benchmark("rows")
+    for name in rows.PUBLISHED:
+        if (found := rows.load(name)) is not None:
+            assert json.loads((rows.RESULTS / f"{name}.json").read_text(encoding="utf-8")) == found
+
+
+def test_every_system_has_a_command_and_a_recalled_number_says_so(benchmark):
+    rows = benchmark("rows")
+    for system in rows.SYSTEMS:
+        check(f"python benchmarks/{system.command}")
+    known = [number for table in rows.PUBLISHED.values() for numbers in table.values() for number in numbers]
+    assert all(str(number).endswith("recalled") != number.sure for number in known)
