@@ -1,6 +1,6 @@
 """Many short runs of pytest, forked from one process that has imported what all of them need.
 
-    python forks.py WORKERS < jobs > results
+    python forks.py WORKERS MODULE ... < jobs > results
 
 A script of its own, without lecturekit: a run imports the copy of the package that lies in its own folder. A job is a line
 of JSON, {"root": what to copy, "folder": where to, "write": {file: other text}, "arguments": pytest's, "seconds": the most it
@@ -18,16 +18,6 @@ import time
 import traceback
 
 COPIED = ("lecturekit", "tests", "pyproject.toml")
-NEEDED = (
-    "numpy",
-    "torch",
-    "torch.distributions",
-    "scipy.special",
-    "beartype",
-    "jaxtyping",
-    "matplotlib.pyplot",
-    "pytest",
-)
 
 
 def child(job):
@@ -59,11 +49,10 @@ def child(job):
     os._exit(code)
 
 
-def main(workers):
+def main(workers, modules):
     jobs = dict(enumerate(json.loads(line) for line in sys.stdin))
-    for name in NEEDED:
+    for name in modules:
         importlib.import_module(name)
-    importlib.import_module("torch").set_num_threads(1)
     running = {}
     while jobs or running:
         while jobs and len(running) < workers:
@@ -87,4 +76,4 @@ def main(workers):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -26,6 +26,7 @@ import nbformat
 from nbformat import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
+from lecturekit.course import wrong
 from lecturekit.course.profiles import ROOT, CourseError
 from lecturekit.course.wrong import Wrong
 
@@ -163,7 +164,7 @@ def _quiet_plots() -> Iterator[None]:
             plt.close("all")
 
 
-def _given(answer: Wrong, cells: list[NotebookNode], graded: dict[str, float]) -> tuple[int, str]:
+def _given(answer: wrong.Wrong, cells: list[NotebookNode], graded: dict[str, float]) -> tuple[int, str]:
     """(which cell a wrong answer stands in for, what it is then); CourseError where it does not fit the lab."""
     if unknown := set(answer.noticed) - set(graded):
         raise CourseError(f"{answer.where}: {unknown.pop()!r} is no task; there are {', '.join(graded)}")
@@ -189,6 +190,7 @@ def answers(lab: str) -> list[Answer]:
     graded = tests(notebook)
     student = nbformat.read(LABS / "student" / lab / f"{lab}.ipynb", as_version=4)
     stubs = {marked(cell, "grade_id"): cell.source for cell in student.cells}
+    stubs = {i: stubs[marked(cell, "grade_id")] for i, cell in enumerate(cells) if marked(cell, "solution")}
     read, written = zip(*(names(cell.source) for cell in cells), strict=True)
     wanted, counts = set(), set()  # names that a check uses, directly or not; the cells that set them, and the checks
     for i, cell in reversed(list(enumerate(cells))):
@@ -196,35 +198,37 @@ def answers(lab: str) -> list[Answer]:
             counts.add(i)
             wanted |= read[i]
 
-    def play(world: dict, start: int = 0, changed: set[str] | None = None, untouched: bool = False) -> dict[str, str]:
-        failed = {}
-        for i, cell in enumerate(cells[start:], start):
-            if changed is not None and (i not in counts or not changed & read[i]):
+    def play(world: dict, texts: dict[int, str]) -> dict[str, str]:
+        """Put other texts into some solution cells, in a world where the solution has been; the tasks that fail."""
+        before, failed, changed = dict(world), {}, set()
+        for i, cell in enumerate(cells):
+            if i not in texts and (i not in counts or not changed & read[i]):
                 continue
-            stub = untouched and marked(cell, "solution")
-            message = _run(stubs[marked(cell, "grade_id")] if stub else cell.source, where[i], world)
-            if changed is not None:
-                changed |= written[i]
+            for name in written[i]:  # what the cell set before is gone if it fails now
+                world.pop(name, None)
+            changed |= written[i]
+            message = _run(texts.get(i, cell.source), where[i], world)
+            if message and i in texts and len(texts) == 1:  # nobody hands in what cannot even be defined
+                failed["-"] = message
+                break
             if message and marked(cell, "grade_id") in graded:
                 failed[marked(cell, "grade_id")] = message
-            elif message and changed is None and not untouched:
-                raise CourseError(f"the solution fails in {where[i]}: {message}")
+        world.clear()
+        world.update(before)
         return failed
 
     with _quiet_plots():
-        untouched, world = {"__name__": "__main__"}, {"__name__": "__main__"}
+        world = {"__name__": "__main__"}
+        for i, cell in enumerate(cells):
+            if message := _run(cell.source, where[i], world):
+                raise CourseError(f"the solution fails in {where[i]}: {message}")
         found = [
-            Answer("(untouched)", frozenset(graded), play(untouched, untouched=True)),
-            Answer("(solution)", frozenset(), play(world)),
+            Answer("(untouched)", frozenset(graded), play(world, stubs)),
+            Answer("(solution)", frozenset(), {}),
         ]
-        for answer in read(LABS / "wrong" / f"{lab}.txt"):
-            place, text = _given(answer, cells, graded)
-            before = dict(world)
-            crash = _run(text, answer.where, world)
-            failed = {"-": crash} if crash else play(world, place + 1, set(written[place]))
+        for answer in wrong.read(LABS / "wrong" / f"{lab}.txt"):
+            failed = play(world, dict([_given(answer, cells, graded)]))
             found.append(Answer(answer.where.partition(":")[2], frozenset(answer.noticed), failed))
-            world.clear()
-            world.update(before)
     return found
 
 

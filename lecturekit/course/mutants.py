@@ -19,6 +19,8 @@ from lecturekit.course.profiles import ROOT, CourseError
 from lecturekit.course.wrong import Wrong, read
 
 TIMEOUT = 600  # seconds; a mutant that hangs is a broken one
+# Imported once; each run is a fork of the process that did.
+IMPORTED = ["pytest", "numpy", "torch", "torch.distributions", "scipy.special", "beartype", "jaxtyping", "matplotlib.pyplot"]
 # -x: the first failure is enough. nbval needs longer to load than most mutants to be caught.
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval"]
 
@@ -62,7 +64,7 @@ def _verdicts(root: Path, trials: list[tuple[list[str], Wrong | None]]) -> list[
                 continue
             job = {"root": str(root), "folder": str(Path(folder, str(number))), "write": write, "seconds": TIMEOUT}
             jobs.append((number, job | {"arguments": [*PYTEST, *tests]}))
-        script = [sys.executable, str(Path(__file__).with_name("forks.py")), "2"]
+        script = [sys.executable, str(Path(__file__).with_name("forks.py")), "2", *IMPORTED]
         env = os.environ | {"OMP_NUM_THREADS": "1"}  # two run at a time
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen(script, env=env, cwd=folder, **pipes) as server:

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from lecturekit.course import mutants as mutants_module
 from lecturekit.course import wrong
 from lecturekit.course.mutants import every, mutants, mutated, target
 from lecturekit.course.profiles import ROOT, CourseError
@@ -89,7 +90,8 @@ def test_a_file_of_blocks(tmp_path):
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutants_module, "IMPORTED", ["pytest"])
     files = {
         "pyproject.toml": "[tool.pytest.ini_options]\n",
         "lecturekit/__init__.py": "",
