@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from lecturekit.course.profiles import PROFILES, ROOT, CourseError, select
 from lecturekit.course.train import MODELS
+
+# Read when torch is imported, which is later: threads that wait for others sleep, so that they slow nobody else down.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def parser() -> argparse.ArgumentParser:

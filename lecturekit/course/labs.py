@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -28,7 +29,6 @@ from traitlets.config import PyFileConfigLoader
 
 from lecturekit.course import wrong
 from lecturekit.course.profiles import ROOT, CourseError
-from lecturekit.course.wrong import Wrong
 
 LABS = ROOT / "labs"
 
@@ -74,6 +74,16 @@ def _scripts_on_path() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
+@cache
+def _empty_gradebook() -> bytes:
+    """nbgrader asks another process how to mark a new gradebook, which takes seconds: once is enough."""
+    from nbgrader.api import Gradebook
+
+    with tempfile.TemporaryDirectory() as folder, _scripts_on_path():
+        Gradebook(f"sqlite:///{folder}/gradebook.db").close()
+        return Path(folder, "gradebook.db").read_bytes()
+
+
 def generate(lab: str, notebook: NotebookNode, course: Path) -> Path:
     """Let nbgrader make the students' version of a notebook, and a gradebook, in the folder `course`."""
     try:
@@ -83,21 +93,25 @@ def generate(lab: str, notebook: NotebookNode, course: Path) -> Path:
         raise CourseError("nbgrader is not installed: `make setup`, or install lecturekit[teach]") from None
     folder = course / "solutions" / lab
     folder.mkdir(parents=True)
+    if not (course / "gradebook.db").exists():
+        (course / "gradebook.db").write_bytes(_empty_gradebook())
     nbformat.write(notebook, folder / f"{lab}.ipynb")
     config = PyFileConfigLoader("nbgrader_config.py", path=str(LABS)).load_config()
     config.CourseDirectory.root = str(course.resolve())
-    with _scripts_on_path():
-        GenerateAssignment(config=config, coursedir=CourseDirectory(config=config, assignment_id=lab)).start()
+    GenerateAssignment(config=config, coursedir=CourseDirectory(config=config, assignment_id=lab)).start()
     return course / "student" / lab / f"{lab}.ipynb"
 
 
-def student_version(lab: str) -> str:
-    """The notebook that students get: the same bytes from the same source."""
+def student_versions(pattern: str = "*") -> Iterator[tuple[str, str]]:
+    """(lab, the notebook that students get) of the labs that match: the same bytes from the same source."""
     with tempfile.TemporaryDirectory() as folder:
-        notebook = nbformat.read(generate(lab, source(lab), Path(folder)), as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.get("nbgrader", {}).pop("checksum", None)  # nbgrader takes the gradebook's, never this one
-    return nbformat.writes(notebook) + "\n"
+        for lab in select(pattern):
+            notebook = nbformat.read(generate(lab, source(lab), Path(folder)), as_version=4)
+            for cell in notebook.cells:
+                cell.metadata.get("nbgrader", {}).pop(
+                    "checksum", None
+                )  # nbgrader takes the gradebook's, never this one
+            yield lab, nbformat.writes(notebook) + "\n"
 
 
 # Wrong answers, executed here: a kernel for each would take minutes
@@ -136,6 +150,17 @@ def names(code: str) -> tuple[set[str], set[str]]:
     top = symtable.symtable(code, "cell", "exec")
     sets = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     return ({s.get_name() for s in top.get_symbols() if s.is_referenced()} | set(walk(top))) - sets, sets
+
+
+def used(cells: list[NotebookNode]) -> set[int]:
+    """Which code cells are checks, or set a name that a check uses, directly or not."""
+    wanted, found = set(), set()
+    for i, cell in reversed(list(enumerate(cells))):
+        read, written = names(cell.source)
+        if marked(cell, "grade") or written & wanted:
+            found.add(i)
+            wanted |= read
+    return found
 
 
 def _run(code: str, where: str, world: dict) -> str:
@@ -192,11 +217,7 @@ def answers(lab: str) -> list[Answer]:
     stubs = {marked(cell, "grade_id"): cell.source for cell in student.cells}
     stubs = {i: stubs[marked(cell, "grade_id")] for i, cell in enumerate(cells) if marked(cell, "solution")}
     read, written = zip(*(names(cell.source) for cell in cells), strict=True)
-    wanted, counts = set(), set()  # names that a check uses, directly or not; the cells that set them, and the checks
-    for i, cell in reversed(list(enumerate(cells))):
-        if marked(cell, "grade_id") in graded or written[i] & wanted:
-            counts.add(i)
-            wanted |= read[i]
+    counts = used(cells)
 
     def play(world: dict, texts: dict[int, str]) -> dict[str, str]:
         """Put other texts into some solution cells, in a world where the solution has been; the tasks that fail."""
@@ -218,13 +239,16 @@ def answers(lab: str) -> list[Answer]:
         return failed
 
     with _quiet_plots():
-        world = {"__name__": "__main__"}
+        world, failed = {"__name__": "__main__"}, {}
         for i, cell in enumerate(cells):
-            if message := _run(cell.source, where[i], world):
+            message = _run(cell.source, where[i], world)
+            if message and marked(cell, "grade_id") in graded:
+                failed[marked(cell, "grade_id")] = message
+            elif message:
                 raise CourseError(f"the solution fails in {where[i]}: {message}")
         found = [
             Answer("(untouched)", frozenset(graded), play(world, stubs)),
-            Answer("(solution)", frozenset(), {}),
+            Answer("(solution)", frozenset(), failed),
         ]
         for answer in wrong.read(LABS / "wrong" / f"{lab}.txt"):
             failed = play(world, dict([_given(answer, cells, graded)]))
@@ -235,10 +259,10 @@ def answers(lab: str) -> list[Answer]:
 def labs(pattern: str = "*") -> bool:
     """Write the students' versions; show what catches each wrong answer; True if all is as it should be."""
     good = True
-    for lab in select(pattern):
+    for lab, text in student_versions(pattern):
         path = LABS / "student" / lab / f"{lab}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(student_version(lab), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         points = tests(source(lab))
         print(f"\n{lab}: {sum(points.values()):g} points, {', '.join(f'{k} {v:g}' for k, v in points.items())}")
         found = answers(lab)

@@ -20,7 +20,16 @@ from lecturekit.course.wrong import Wrong, read
 
 TIMEOUT = 600  # seconds; a mutant that hangs is a broken one
 # Imported once; each run is a fork of the process that did.
-IMPORTED = ["pytest", "numpy", "torch", "torch.distributions", "scipy.special", "beartype", "jaxtyping", "matplotlib.pyplot"]
+IMPORTED = [
+    "pytest",
+    "numpy",
+    "torch",
+    "torch.distributions",
+    "scipy.special",
+    "beartype",
+    "jaxtyping",
+    "matplotlib.pyplot",
+]
 # -x: the first failure is enough. nbval needs longer to load than most mutants to be caught.
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval"]
 

@@ -21,9 +21,15 @@ VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "t
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Environment in which a kernel imports the package that is running now."""
+    """Environment in which a kernel imports the package that is running now, and its waiting threads sleep."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **extra,
+    }
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import shutil
+from collections import Counter
 
 import nbformat
 import psutil
@@ -30,16 +32,15 @@ def regions(notebook, name):
 @each
 def test_the_solution_passes_the_stub_fails_and_each_wrong_answer_loses_what_it_should(lab):
     found = labs.answers(lab)
-    wrong = found[2:]
     assert [f"{a.name}: {a.failed}, not {set(a.loses)}" for a in found if not a.as_declared] == []
-    assert len(wrong) >= 8 and len({answer.name for answer in wrong}) == len(wrong)
-    assert {task for answer in wrong for task in answer.loses} == set(labs.tests(labs.source(lab)))
+    caught = Counter(task for answer in found[2:] for task in answer.loses)
+    assert {task: caught[task] for task in labs.tests(labs.source(lab)) if caught[task] < 4} == {}
 
 
-@each
-def test_the_students_version_is_the_one_that_the_source_gives(lab):
-    path = labs.LABS / "student" / lab / f"{lab}.ipynb"
-    assert path.read_text(encoding="utf-8") == labs.student_version(lab), "run `python -m lecturekit labs`"
+def test_the_students_versions_are_those_that_the_sources_give():
+    for lab, text in labs.student_versions():
+        path = labs.LABS / "student" / lab / f"{lab}.ipynb"
+        assert path.read_text(encoding="utf-8") == text, "run `python -m lecturekit labs`"
 
 
 @each
@@ -82,11 +83,33 @@ def test_form(lab):
         assert f'"{task}: ' in test.source, "a verdict in one line"
 
 
-@each
-def test_round_trip_through_nbgrader(lab, tmp_path, capsys):
+def all_labs():
+    """One lab of all tasks of all labs, with what their checks use."""
+    cells = []
+    for lab in LABS:
+        code = [cell for cell in labs.source(lab).cells if cell.cell_type == "code"]
+        kept = [code[i] for i in sorted(labs.used(code))]
+        for cell in [
+            *kept,
+            *(c for c in labs.source(lab).cells if c.cell_type == "markdown" and labs.marked(c, "solution")),
+        ]:
+            cell.metadata.nbgrader.grade_id = f"{lab[:2]}-{cell.metadata.nbgrader.grade_id}"
+            cell.id = f"cell-{len(cells)}"
+            cells.append(cell)
+    return v4.new_notebook(cells=cells, metadata=labs.source(LABS[0]).metadata)
+
+
+def test_round_trip_of_all_labs_through_nbgrader(tmp_path, capsys, monkeypatch):
     """The solution; the students' version untouched but for every second test, which says that all is well; half a file."""
-    folder, points = tmp_path / "handed in", labs.tests(labs.source(lab))
-    student = nbformat.read(labs.LABS / "student" / lab / f"{lab}.ipynb", as_version=4)
+    root, folder, lab = tmp_path / "labs", tmp_path / "handed in", "00-all"
+    (root / "solutions" / lab).mkdir(parents=True)
+    shutil.copy(labs.LABS / "nbgrader_config.py", root)
+    nbformat.write(all_labs(), root / "solutions" / lab / f"{lab}.ipynb")
+    monkeypatch.setattr(labs, "LABS", root)
+    monkeypatch.setattr(grading, "WHOLE", 10)
+    points = labs.tests(labs.source(lab))
+    [(_, text)] = labs.student_versions()
+    student = nbformat.reads(text, as_version=4)
     for cell in student.cells:
         if labs.marked(cell, "grade_id") in list(points)[::2]:
             cell.source = "print('all checks passed')"
@@ -96,9 +119,9 @@ def test_round_trip_through_nbgrader(lab, tmp_path, capsys):
     (folder / "broken.ipynb").write_text((folder / "solution.ipynb").read_text(encoding="utf-8")[:5000])
     assert main(["grade", lab, str(folder), "--out", str(tmp_path / "grades"), "--jobs", "2"]) == 0
     rows = graded(tmp_path / "grades" / f"{lab}.csv")
+    assert rows["solution"]["notes"] == rows["solution"]["look"] == rows["nothing done"]["look"] == ""
     total = {student: float(row["total"]) for student, row in rows.items()}
     assert total == {"solution": sum(points.values()), "nothing done": 0, "broken": 0}
-    assert rows["solution"]["notes"] == rows["solution"]["look"] == rows["nothing done"]["look"] == ""
     assert rows["nothing done"]["notes"] == "; ".join(f"{task}: NotImplementedError" for task in points)
     assert rows["broken"]["notes"].startswith("not graded: broken.ipynb is not a notebook")
     assert re.search(rf"^solution .* {sum(points.values()):g}$", capsys.readouterr().out, re.MULTILINE)
@@ -168,7 +191,7 @@ def tricks(cells):
 
 def test_whatever_is_handed_in_is_graded_and_nothing_stops_the_others(tiny, tmp_path, capsys, monkeypatch):
     folder, hand_in = tiny
-    monkeypatch.setattr(grading, "WHOLE", 30)  # machines that test can be slow
+    monkeypatch.setattr(grading, "WHOLE", 60)  # machines that test can be slow
     false = dict.fromkeys(
         ("edited", "deleted", "skipped", "ungraded", "unlocked", "renamed", "copied", "textual"), "return 0"
     )
@@ -197,7 +220,7 @@ def right(x):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
     out = tmp_path / "grades"
-    assert main(["grade", "01-tiny", str(folder), "--out", str(out), "--timeout", "10", "--jobs", "2"]) == 0
+    assert main(["grade", "01-tiny", str(folder), "--out", str(out), "--timeout", "4", "--jobs", "2"]) == 0
     rows = graded(out / "01-tiny.csv")
     notes = {student: row["notes"] for student, row in rows.items()}
     total = {student: float(row["total"]) for student, row in rows.items()}
@@ -232,14 +255,14 @@ def test_a_networks_mode_is_no_reason_to_look():
 
 def test_a_loop_that_cannot_be_interrupted_is_ended_with_its_kernel(tiny, tmp_path, monkeypatch):
     folder, hand_in = tiny
-    monkeypatch.setattr(grading, "WHOLE", 2)
+    monkeypatch.setattr(grading, "WHOLE", 4)
     pid = tmp_path / "pid"
     note = f"import os; open({str(pid)!r}, 'w').write(str(os.getpid()))"
     deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
     hand_in("stubborn.ipynb", {"right": f"{note}; {deaf}\n    while True: pass"})
-    assert main(["grade", "01-tiny", str(folder), "--out", str(tmp_path / "grades"), "--timeout", "10"]) == 0
+    assert main(["grade", "01-tiny", str(folder), "--out", str(tmp_path / "grades"), "--timeout", "3"]) == 0
     assert graded(tmp_path / "grades" / "01-tiny.csv")["stubborn"]["notes"] == (
-        "not graded: stopped after 20 s: an endless loop?"
+        "not graded: stopped after 12 s: an endless loop?"
     )
     alive = [one for one in psutil.process_iter() if one.pid == int(pid.read_text())]
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
@@ -303,9 +326,9 @@ def test_requests_that_cannot_be_met(tiny, tmp_path, capsys):
 
 def test_a_wrong_answer_that_is_not_caught_is_named(tiny, capsys):
     (labs.LABS / "wrong").mkdir()
-    wrong = labs.LABS / "wrong" / "01-tiny.py"
-    fine = "# %% slip: x | loses: right\ndef right(x):\n    return x\n"
-    wrong.write_text(fine + "# %% another: 2 x | loses: wrong\ndef wrong(x):\n    return x + x\n")
+    wrong = labs.LABS / "wrong" / "01-tiny.txt"
+    fine = "# %% slip: x | right\n- 2 * x\n+ x\n"
+    wrong.write_text(fine + "# %% another: 2 x | wrong\ndef wrong(x):\n    return x + x\n")
     assert main(["labs"]) == 1
     shown = capsys.readouterr().out
     assert "right: twice 3 is 6\n" in shown and "WRONG, should lose wrong. nothing lost" in shown
@@ -314,14 +337,20 @@ def test_a_wrong_answer_that_is_not_caught_is_named(tiny, capsys):
         wrong.write_text(f"# %% {head}\n{code}\n")
         return labs.answers("01-tiny")[-1]
 
-    assert answer("slip: x | loses: right", "def right(x):\n    return x").as_declared
-    assert not answer("slip: x | loses: right, wrong", "def right(x):\n    return x").as_declared
-    crash = answer("crash: no assertion catches it | loses: right", "def right(x):\n    return y")
+    assert answer("slip: x | right", "- 2 * x\n+ x").as_declared
+    assert answer("slip: x | right", "def right(x):\n    return x").as_declared
+    assert not answer("slip: x | right, wrong", "- 2 * x\n+ x").as_declared
+    crash = answer("crash: no assertion catches it | right", "- 2 * x\n+ y")
     assert not crash.as_declared and crash.failed["right"].startswith("crash: NameError")
-    with pytest.raises(CourseError, match="must name tasks"):
-        answer("slip: x | loses: rihgt", "def right(x):\n    return x")
-    with pytest.raises(CourseError, match="that one solution cell defines"):
-        answer("slip: x | loses: right", "def left(x):\n    return x")
+    for head, text, message in (
+        ("slip: x | rihgt", "- 2 * x\n+ x", "'rihgt' is no task"),
+        ("slip: x | right", "def left(x):\n    return x", "define what the solution cell right-code defines"),
+        ("slip: x | right", "- 3 * x\n+ x", "the old text occurs 0 times"),
+        ("slip: x | right", "- x\n+ y", "the old text occurs 2 times"),
+        ("no check: of that name | gone-code", "- 2 * x\n+ x", "'gone-code' is no task"),
+    ):
+        with pytest.raises(CourseError, match=message):
+            answer(head, text)
 
 
 def with_cells(cells):
@@ -335,8 +364,7 @@ def with_cells(cells):
     for folder in ("student/01-tiny", "wrong"):
         (labs.LABS / folder).mkdir(parents=True)
     nbformat.write(notebook, labs.LABS / "student" / "01-tiny" / "01-tiny.ipynb")
-    slip = "# %% slip: x | loses: right\ndef right(x):\n    return x\n"
-    (labs.LABS / "wrong" / "01-tiny.py").write_text(slip)
+    (labs.LABS / "wrong" / "01-tiny.txt").write_text("# %% slip: x | right\n- 2 * x\n+ x\n")
 
 
 def test_a_task_that_counts_an_earlier_slip_again_is_noticed(tiny):
@@ -351,4 +379,4 @@ def test_after_a_wrong_answer_what_no_check_uses_does_not_run_again(tiny, monkey
     ran, run = [], labs._run
     monkeypatch.setattr(labs, "_run", lambda code, where, world: [ran.append(code), run(code, where, world)][1])
     assert labs.answers("01-tiny")[-1].failed.keys() == {"right", "hidden"}
-    assert ran.count("fed = right(2)") == 3 and ran.count("shown = right(2)") == 2  # untouched, solution, slip
+    assert ran.count("fed = right(2)") == 3 and ran.count("shown = right(2)") == 1  # solution, untouched, slip

@@ -113,7 +113,7 @@ def test_what_does_not_work_is_built_anew(tool, monkeypatch):
 
 def test_pip_takes_over_where_uv_fails(tool):
     tool.fail.append("-m uv")
-    assert started(tool)[-1].endswith("pip install --disable-pip-version-check -c constraints.txt -e .[all]")
+    assert started(tool)[-2].endswith("pip install --disable-pip-version-check -c constraints.txt -e .[all]")
     tool.fail.append("-c constraints.txt")
     Path(tool.STAMP).unlink()
     with pytest.raises(SystemExit, match="Set-up failed"):
@@ -124,12 +124,12 @@ def test_pip_takes_over_where_uv_fails(tool):
 def test_the_torch_build_asked_for_is_passed_on_and_remembered(tool, monkeypatch):
     monkeypatch.setenv("UV_TORCH_BACKEND", "cpu")
     started(tool)
-    assert tool.commands[-1][1]["UV_TORCH_BACKEND"] == "cpu"
+    assert tool.commands[-2][1]["UV_TORCH_BACKEND"] == "cpu"
     monkeypatch.delenv("UV_TORCH_BACKEND")
     assert started(tool) == []
     Path(tool.ROOT, "pyproject.toml").write_text("changed")
     started(tool)
-    assert tool.commands[-1][1]["UV_TORCH_BACKEND"] == "cpu"
+    assert tool.commands[-2][1]["UV_TORCH_BACKEND"] == "cpu"
     monkeypatch.setenv("UV_TORCH_BACKEND", "auto")
     assert started(tool) != []
 
@@ -138,11 +138,19 @@ def test_an_index_known_to_pip_alone_is_told_to_uv(tool, monkeypatch):
     monkeypatch.setattr(tool, "pip_index", lambda: "mirror")
     monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
     started(tool)
-    assert tool.commands[-1][1]["UV_DEFAULT_INDEX"] == "mirror"
+    assert tool.commands[-2][1]["UV_DEFAULT_INDEX"] == "mirror"
     Path(tool.STAMP).unlink()
     monkeypatch.setenv("UV_DEFAULT_INDEX", "mine")
     started(tool)
-    assert tool.commands[-1][1]["UV_DEFAULT_INDEX"] == "mine"
+    assert tool.commands[-2][1]["UV_DEFAULT_INDEX"] == "mine"
+
+
+def test_kernels_threads_sleep_while_they_wait(tool):
+    assert started(tool)[-1].endswith("-m ipykernel install --sys-prefix --env OMP_WAIT_POLICY PASSIVE")
+    tool.fail.append("-m ipykernel")  # not worth a failure
+    Path(tool.STAMP).unlink()
+    started(tool)
+    assert Path(tool.STAMP).exists()
 
 
 def test_an_old_python_is_told_so(tool, monkeypatch):
