@@ -12,17 +12,20 @@ from lecturekit.course.run import ANSI, prepare
 RUFF = [sys.executable, "-m", "ruff"]
 LINT_IMPORTS = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2"]
+PLAIN = [*PYTEST, "-p", "no:nbval"]  # which is slow to load
 # One notebook is one kernel, so its cells must stay on one worker, in order.
 NBVAL = [*PYTEST, "--dist", "loadfile", "--nbval-lax", "--nbval-current-env"]
+PAGES = ["tests/course/test_book.py", "tests/browser"]
 COUNTS = re.compile(r"\d+ (passed|failed|error|skipped)")
 
 STEPS = {
     "lint": lambda: [[*RUFF, "check"], [*RUFF, "format", "--check"]],
     "imports": lambda: [LINT_IMPORTS],
-    "unit": lambda: [[*PYTEST, "-p", "no:nbval", "--ignore", "tests/browser", "tests"]],  # nbval is slow to load
+    # A worker that has nothing left takes over what another has not begun.
+    "unit": lambda: [[*PLAIN, "--dist", "worksteal", *(f"--ignore={path}" for path in PAGES), "tests"]],
     "chapters": lambda: [[*NBVAL, *(str(path.relative_to(ROOT)) for path in prepare())]],
-    # One server and one Chromium, after another's work is done; skipped where there is none, and -rs says so.
-    "browser": lambda: [[*PYTEST[:-2], "-p", "no:nbval", "-rs", "tests/browser"]],
+    # The book on one worker, JupyterLab on the other. Without a Chromium some are skipped, and -rs says so.
+    "pages": lambda: [[*PLAIN, "--dist", "loadfile", "-rs", *PAGES]],
 }
 
 

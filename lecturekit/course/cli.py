@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--items", type=int, default=1000, help="at most so many items to validate and test on")
     test = commands.add_parser("test", help="everything that continuous integration runs")
     test.add_argument(
-        "--only", type=lambda text: text.split(","), metavar="STEP,...", help="of lint,imports,unit,chapters,browser"
+        "--only", type=lambda text: text.split(","), metavar="STEP,...", help="of lint,imports,unit,chapters,pages"
     )
     mutants = commands.add_parser("mutants", help="wrong formulas must make tests fail")
     commands.add_parser("book", help="chapters, labs and the package's reference as pages for the web: build/book")
