@@ -11,6 +11,7 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from test_models import BITS, MODELS
 from torch import nn
 from torch.optim import SGD, AdamW
@@ -126,6 +127,37 @@ def test_rounds_are_fits_and_the_callers_world_is_its_own(tmp_path, leave_at):
     assert torch.equal(torch.cat(drawn)[:n], wanted[:n])
     history = run(model, checkpoint=tmp_path / "c", resume=True, **options)
     assert same(model, plain) and dict(history) == dict(expected)
+
+
+OLD_NAMES = {
+    "cyclegan": (("discriminators", "judges"), ("discriminator-", "judge-")),
+    "draw": (('"LSTM"', '"Hand"'),),
+    "lapgan": (('"ConditionalMLP"', '"Sketch"'), ('"ConditionalConvNet"', '"Detail"')),
+    "vae": (),
+}
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_a_checkpoint_of_format_1_goes_on(tmp_path, name):
+    """As commit f7328ed wrote it: without the format's number, and with the names that things had then."""
+    build, data = MODELS[name]
+    plain = build()
+    first, resumed = copy.deepcopy(plain), build()
+    expected = run(plain, data, epochs=6)
+    run(first, data, epochs=6, checkpoint=tmp_path, callbacks=[interrupt_at(3)])
+    for path in tmp_path.glob("round-*"):
+        facts = json.loads((path / "facts.json").read_text())
+        assert facts.pop("format") == 2
+        text = json.dumps(facts)
+        tensors = load_file(path / "rank0.safetensors")
+        for new, old in OLD_NAMES[name]:
+            assert new in text
+            text = text.replace(new, old)
+            tensors = {key.replace(new, old): value for key, value in tensors.items()}
+        (path / "facts.json").write_text(text)
+        save_file(tensors, path / "rank0.safetensors")
+    history = run(resumed, data, epochs=6, checkpoint=tmp_path, resume=True)
+    assert same(resumed, plain) and dict(history) == dict(expected)
 
 
 def test_rounds_say_what_is_missing():
