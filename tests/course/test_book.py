@@ -87,7 +87,7 @@ def test_every_public_module_has_a_page_of_reference(pages):
 
 
 def test_the_reference_reads_as_the_docstrings_do(pages):
-    fit = pages["api/lecturekit.fit.html"]
+    fit = pages["api/lecturekit.training.fit.html"]
     assert re.search(r"<dt><code[^>]*>.*?batch_size.*?</code></dt>\s*<dd><p>items per batch", fit.source)
     latent = pages["api/lecturekit.latent.html"]
     assert "Float[Tensor, 'k batch']" in latent.text
