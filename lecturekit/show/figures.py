@@ -32,10 +32,8 @@ COLOURS = {
     "pink": "#cc79a7",
     "sky": "#56b4e9",
 }
-
-
-# One for each of ten classes, in every figure: found by search as far apart as ten can be for normal and for red-green blind eyes
-# among those that read on white and on dark pages; digits of like shape, such as 4 and 9, got the most different ones.
+# One for each of ten classes, in every figure. Found by search: as far apart as ten can be for normal and for red-green blind
+# eyes, all legible on white and on dark; digits of like shape, such as 4 and 9, got the most different ones.
 CLASSES = (
     "#e85bac",
     "#6abdf3",
@@ -272,14 +270,12 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
                 epoch = np.floor(epochs + 1e-9)  # in which the batch of a turn was drawn
                 began, turns = np.unique(epoch, return_counts=True)
                 if not name.startswith("valid/") and turns.max() > 1:
-                    if (
-                        len(began) > 1 and turns[-1] <= turns[-2] / 2
-                    ):  # the rest of the last round is no epoch of its own
+                    # what was left to play of the last round is no epoch of its own
+                    if len(began) > 1 and turns[-1] <= turns[-2] / 2:
                         epoch, began = epoch.clip(max=began[-2]), began[:-1]
                     axis.plot(epochs, values, color=colour, alpha=0.25, linewidth=0.6)
-                    finite = values[
-                        np.isfinite(values)
-                    ]  # a few turns far outside, mostly the first, would flatten the rest
+                    # a few turns far outside, mostly the first, would flatten the rest
+                    finite = values[np.isfinite(values)]
                     limits += np.percentile(finite, (2, 98)).tolist() if len(finite) else []
                     epochs, values = began + 0.5, np.array([values[epoch == e].mean() for e in began])
                 marker = "." if len(values) == 1 else None
