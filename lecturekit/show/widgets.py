@@ -148,9 +148,9 @@ def divergences(
         for (name, measure), bar, number in zip(measures.items(), bars, numbers, strict=True):
             value = float(measure(p, q, points))
             told.append(f"{name} {'infinite' if math.isinf(value) else f'{value:.3f}'}")
-            bar.set_width(min(value, longest))  # a longer one ends at the edge; its number tells
+            bar.set_width(min(value, longest))  # a longer one ends at the edge; its number and an arrow tell
             number.set_x(bar.get_width() + 0.08)
-            number.set_text("∞" if math.isinf(value) else f"{value:.3f}" + (" (cut)" if value > longest else ""))
+            number.set_text("∞" if math.isinf(value) else f"{value:.3f}" + (" →" if value > longest else ""))
         return _pixels(figure), f"Two densities of shape {controls['shape'].value}. " + ", ".join(told)
 
     return Panel(controls, draw)
