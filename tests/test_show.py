@@ -11,7 +11,7 @@ from matplotlib import colors, pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lecturekit import History, show
+from lecturekit import GenerativeModel, History, Player, fit, show
 
 
 def sheet(figure: Figure):
@@ -67,27 +67,96 @@ def test_walk_goes_from_start_to_end():
     assert picture[0, :, 0].tolist() == [0, 0, 0.5, 0, 1]  # with gaps of one pixel between images of one
 
 
+def drawn(axis):
+    return [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axis.lines]
+
+
 def test_curves_average_turns_over_epochs_and_separate_players():
     history = History()
     # batches of a size that does not divide the epoch; the last validation falls together with the end
     history.add("d/loss", [0.0, 0.6, 1.2, 1.8], [1.0, 3.0, 5.0, 7.0])
     history.add("g/loss", [0.0, 1.2], [0.0, 1.0])
     history.add("valid/elbo", [1.2, 2.4, 2.9], [-3.0, -2.0, -1.0])
-    figure = show.curves(history)
-    loss, elbo = figure.axes
-    assert loss.get_title() == "loss" and elbo.get_title() == "elbo"
+    loss, elbo = show.curves(history).axes
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["d", "g"]
-    thick = next(line for line in loss.lines if line.get_label() == "d")
-    assert thick.get_xdata().tolist() == [1, 2] and thick.get_ydata().tolist() == [2, 6]
-    assert elbo.lines[0].get_xdata().tolist() == [1.2, 2.4, 2.9] and len(elbo.lines) == 1
+    turns, means, lone = drawn(loss)
+    assert turns == ([0.0, 0.6, 1.2, 1.8], [1, 3, 5, 7])
+    assert means == ([0.5, 1.5], [2, 6])  # in the middle of each epoch
+    assert lone == ([0.0, 1.2], [0, 1])  # one turn in an epoch needs no mean
+    assert drawn(elbo) == [([1.2, 2.4, 2.9], [-3, -2, -1])]  # where they were measured
+
+
+def test_the_last_turn_of_a_training_makes_no_epoch_of_its_own():
+    history = History()  # two epochs of two rounds; the second turn of a round is logged when its batch was drawn
+    history.add("d/loss", [0.0, 0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 2.0], [1.0, 1.0, 1.0, 5.0, 1.0, 2.0, 3.0, 6.0])
+    assert drawn(show.curves(history).axes[0])[1] == ([0.5, 1.5], [1, 3.4])
+    history.add("d/loss", [2.0, 2.5], [1.0, 2.0])  # it went on for most of an epoch
+    assert drawn(show.curves(history).axes[0])[1] == ([0.5, 1.5, 2.5], [1, 2.75, 3])
+
+
+def test_a_training_of_fourteen_epochs_is_drawn_to_fourteen():
+    class Two(GenerativeModel):
+        event_shape = (1,)
+
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(1))
+
+        def loss(self, batch):
+            return {"loss": (self.w - batch.x).square().mean()}
+
+        def players(self):
+            sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.1)
+            return [Player(name="d", moves=self, loss=self.loss, optimizer=sgd, turns=3)]
+
+        def sample(self, n, y=None):
+            return self.w.expand(n, 1)
+
+    history = fit(Two(), torch.ones(12, 1), epochs=14, batch_size=3, progress=False)
+    assert max(history.epochs("d/loss")) == 14 and history.trained > 14  # the last round is played to its end
+    assert drawn(show.curves(history).axes[0])[1][0] == [e + 0.5 for e in range(14)]
+
+
+def test_a_few_wild_turns_do_not_flatten_the_rest_and_no_mean_is_cut_off():
+    history = History()
+    values = [1e6] + [1.0 + i % 2 for i in range(999)]  # of 10 epochs
+    history.add("a/loss", [i / 100 for i in range(1000)], values)
+    history.add("b/loss", [i / 100 for i in range(1000)], [5.0] * 1000)
+    low, high = show.curves(history, "a/loss").axes[0].get_ylim()
+    first = sum(values[:100]) / 100
+    assert low < 1 and first < high < 1.2 * first  # the first mean is wild, and seen
+    history = History()
+    history.add("a/loss", [i / 100 for i in range(1000)], [0.0, 20.0, *[10.0 + i % 2 for i in range(998)]])
+    assert show.curves(history).axes[0].get_ylim() == pytest.approx((9.9, 11.1))
 
 
 def test_curves_of_a_training_that_went_wrong_can_be_drawn():
     history = History()
     history.add("a/loss", [0.0, 1.0, 2.0], [1.0, 2.0, float("inf")])
     history.add("b/loss", [0.0], [float("nan")])
-    low, high = show.curves(history).axes[0].get_ylim()
+    history.add("c/loss", [0.0, 0.5, 1.0, 1.5], [1.0, 2.0, 1.0, float("nan")])
+    history.add("c/other", [0.5], [3.0])
+    loss, other = show.curves(history).axes
+    low, high = loss.get_ylim()
     assert low < 1 and 2 < high < 3
+    x, y = drawn(loss)[-1]
+    assert x == [0.5, 1.5] and y[0] == 1.5 and np.isnan(y[1])
+    assert drawn(other) == [([0.5], [3])] and other.lines[0].get_marker() == "."  # a line of one point shows nothing
+
+
+def test_terms_have_readable_titles():
+    history = History()
+    names = {
+        "elbo": "ELBO (nats)",
+        "kl": "KL (nats)",
+        "kl_12": "KL of layer 12 (nats)",
+        "reconstruction": "reconstruction (nats)",
+        "loss": "loss",
+        "kl_other": "kl_other",
+    }
+    for name in names:
+        history.add(f"model/{name}", [0.0], [1.0])
+    assert [axis.get_title() for axis in show.curves(history).axes] == list(names.values())
 
 
 def test_no_figure_is_left_behind():
@@ -97,20 +166,74 @@ def test_no_figure_is_left_behind():
     assert not pyplot.get_fignums()
 
 
+def linear(colour):
+    return np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colors.to_rgb(colour)])
+
+
+def contrast(a, b):
+    low, high = sorted(np.dot((0.2126, 0.7152, 0.0722), linear(c)) for c in (a, b))
+    return (high + 0.05) / (low + 0.05)
+
+
 def test_ink_and_colours_read_on_white_and_on_dark_grey():
-    def luminance(colour):
-        channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colors.to_rgb(colour)]
-        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), channels, strict=True))
-
-    def contrast(a, b):
-        high, low = sorted((luminance(a), luminance(b)), reverse=True)
-        return (high + 0.05) / (low + 0.05)
-
     settings = show.style()
     assert contrast(settings["text.color"], "#ffffff") > 4 and contrast(settings["text.color"], "#111111") > 4
-    for colour in show.COLOURS.values():
+    for colour in (*show.COLOURS.values(), *show.CLASSES):
         assert contrast(colour, "#ffffff") > 2 and contrast(colour, "#111111") > 3
     assert settings["figure.facecolor"] == "none"
+
+
+def seen(colour, eyes):
+    """Where a colour stands in Oklab, in which equal steps look equal, for eyes that lack a kind of cone."""
+    cones = ((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300))
+    lab = ((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087))
+    return np.array(lab) @ np.cbrt(np.array(cones) @ (np.array(eyes) @ linear(colour)).clip(0, 1))
+
+
+@pytest.mark.parametrize(
+    "eyes",  # Machado, Oliveira and Fernandes 2009, severity 1
+    [
+        np.eye(3),
+        ((0.1523, 1.0526, -0.2049), (0.1145, 0.7863, 0.0992), (-0.0039, -0.0481, 1.0520)),
+        ((0.3673, 0.8606, -0.2280), (0.2801, 0.6725, 0.0474), (-0.0118, 0.0429, 0.9689)),
+    ],
+    ids=["trichromat", "protanope", "deuteranope"],
+)
+def test_ten_classes_can_be_told_apart(eyes):
+    places = [seen(colour, eyes) for colour in show.CLASSES]
+    apart = np.array([[np.linalg.norm(a - b) for a in places] for b in places]) + 9 * np.eye(10)
+    assert len(places) == 10 and apart.min() > 0.1  # matplotlib's own ten: below 0.01 for the deuteranope
+    for a, b in ((4, 9), (3, 5), (3, 8), (5, 8), (7, 9), (1, 7), (0, 6)):  # digits of like shape
+        assert apart[a, b] > 0.15
+
+
+def inks(figure):
+    axis = figure.axes[0]
+    return {axis.title.get_color(), axis.xaxis.label.get_color(), axis.spines["left"].get_edgecolor()}
+
+
+def test_all_figures_follow_the_style_that_was_chosen():
+    nodes, arrows = {"a": (0, 0, "a", "net"), "b": (1, 0, "b", "net")}, [("a", "b")]
+    for medium, ink, paper, dpi in (("page", "#7d7d7d", "none", 110), ("print", "#000000", "#ffffff", 200)):
+        with pyplot.rc_context():
+            pyplot.rcParams.update(show.style(medium))
+            curves, grid = show.curves(run_history()), show.grid(numbered(2), title="two")
+            drawing = show.diagram(nodes, arrows)
+            for figure in (curves, grid, drawing):
+                assert figure.get_facecolor() == colors.to_rgba(paper) and figure.get_dpi() == dpi
+            assert inks(curves) == {ink, colors.to_rgba(ink)} and grid.axes[0].title.get_color() == ink
+            label, _, arrow = drawing.axes[0].texts
+            assert label.get_color() == ink and colors.same_color(label.get_bbox_patch().get_edgecolor(), ink)
+            assert colors.same_color(arrow.arrow_patch.get_edgecolor(), ink) and ink == show.INK
+    with pyplot.rc_context():
+        pyplot.rcdefaults()
+        assert show.INK == "#7d7d7d" and inks(show.curves(run_history())) == {"#7d7d7d", colors.to_rgba("#7d7d7d")}
+        pyplot.rcParams["font.size"] = 14  # what else the caller sets stays, too
+        assert show.curves(run_history()).axes[0].get_xticklabels()[0].get_fontsize() == 14
+    with pytest.raises(ValueError, match='"page" or "print", not \'slides\''):
+        show.style("slides")
+    with pytest.raises(AttributeError, match="no attribute 'PAPER'"):
+        show.PAPER  # noqa: B018
 
 
 def test_arrows_touch_the_frames_of_their_nodes():

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 from nbformat import v4
 from PIL import Image
@@ -135,6 +136,47 @@ def test_of_many_latents_two_move_and_the_others_stay_at_the_first_code():
     assert seen[-1] == [0.5, -1.0, 1.0, 0.25]
 
 
+def test_classes_have_their_colours_on_the_plane():
+    at = torch.tensor([[0.0, 0.0], [-2.0, -2.0], [2.0, 2.0]])  # the first is covered by the dot
+    panel = show.plane(lambda z: torch.zeros(1, 1, 2, 2), at, torch.tensor([0, 9, 3]))
+    map_ = pixels(panel)[:, :600, :3].astype(int)
+    for k, right in ((9, False), (3, True)):  # not the first and the second colour
+        colour = [int(show.CLASSES[k][i : i + 2], 16) for i in (1, 3, 5)]
+        _, columns = np.nonzero((abs(map_ - colour) < 3).all(-1))
+        assert len(columns) > 5 and ((columns > 300) == right).all()
+
+
+def test_a_clamped_unit_is_known_and_the_others_follow():
+    asked = []
+
+    def marginals(known):
+        asked.append(known)
+        return [0.25, 0.5] if not known else [known.get("a", 0.75), known.get("b", 0.125)]
+
+    panel = show.clamp(marginals, ["a", "b"])
+    assert panel.words.value == "Known: nothing. Probability of being on: a 0.250, b 0.500."
+    before = pixels(panel)
+    panel.controls["b"].value = 0
+    assert panel.words.value == "Known: b off. Probability of being on: a 0.750, b 0.000."
+    panel.controls["a"].value = 1
+    assert asked == [{}, {"b": 0}, {"a": 1, "b": 0}] and pixels(panel).shape == before.shape
+    assert "Known: a on, b off." in panel.words.value and (pixels(panel) != before).any()
+
+
+def test_widgets_follow_the_style_that_was_chosen():
+    def figure():
+        drawing = Figure(figsize=(1, 1))
+        drawing.text(0.5, 0.5, "x")
+        return drawing, "x"
+
+    for medium, corner in (("page", [255, 255, 255, 0]), ("print", [255, 255, 255, 255])):
+        with pyplot.rc_context():
+            pyplot.rcParams.update(show.style(medium))
+            panels = show.plane(lambda z: torch.zeros(1, 1, 2, 2)), show.Panel({}, figure), show.divergences(MEASURES)
+        assert all(pixels(panel)[0, 0].tolist() == corner for panel in panels)
+        assert (pixels(panels[1])[..., :3].min() == 0) == (medium == "print")
+
+
 def test_what_is_no_plane_is_refused():
     with pytest.raises(ValueError, match="two latents at least, not 1"):
         show.plane(lambda z: z, torch.zeros(3, 1))
@@ -179,7 +221,7 @@ def pictures_real_and_made(n_real=3, n_made=5):
 def test_real_or_fake_counts_what_was_taken_for_the_other():
     panel = show.real_or_fake(*pictures_real_and_made(), published={"theirs": 0.4})
     assert panel.words.value == (
-        "Picture 1 of 6: real or generated? So far 0 of 0 generated ones taken for real and 0 of 0 real ones taken for "
+        "Image 1 of 6: real or generated? So far 0 of 0 generated ones taken for real and 0 of 0 real ones taken for "
         "generated."
     )
     empty, kinds = pixels(panel), []
@@ -189,7 +231,7 @@ def test_real_or_fake_counts_what_was_taken_for_the_other():
         assert panel.words.value.startswith(f"The last one was {kinds[-1]}. ")
     assert sorted(kinds) == ["generated"] * 3 + ["real"] * 3  # as many of each, whatever there were
     assert panel.words.value.endswith(
-        "That was the last picture. So far 3 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
+        "That was the last image. So far 3 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
     )
     assert (pixels(panel)[:, 600:] != empty[:, 600:]).any() and asked_about(panel) == "hidden"
     assert panel.controls["real"].disabled and panel.controls["generated"].disabled
@@ -223,7 +265,7 @@ def test_a_picture_is_hidden_when_its_time_is_over_and_only_then(monkeypatch):
     set_[0][1].end()  # the first one's: too late
     assert asked_about(panel) != "hidden"
     set_[1][1].end()
-    assert asked_about(panel) == "hidden" and "Picture 2 of 6" in panel.words.value
+    assert asked_about(panel) == "hidden" and "Image 2 of 6" in panel.words.value
     panel.controls["generated"].click()
     assert asked_about(panel) != "hidden"
 

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import BoxStyle
 
-from lecturekit.show.figures import COLOURS, INK, style
+from lecturekit.show.figures import COLOURS, ink, settings
 
 # What a node's kind looks like: the shape of its frame, and what fills it.
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
     "text": {"boxstyle": "square,pad=0.2", "facecolor": "none", "edgecolor": "none"},
 }
 ARROWS = {
-    "": {"color": INK, "linestyle": "-"},
+    "": {"linestyle": "-"},
     "inference": {"color": COLOURS["blue"], "linestyle": "--"},
     "gradient": {"color": COLOURS["red"], "linestyle": ":"},
 }
@@ -42,7 +42,7 @@ def diagram(
     Kinds of node: latent, observed, noise (circles), net, value (boxes), text. Kinds of arrow: "" (generation, the forward
     pass), "inference", "gradient". bend: curvature of the arrow, 0 by default.
     """
-    with rc_context(style()):
+    with rc_context(settings()):
         figure = plt.figure(figsize=(width, height), layout="none")
         axis = figure.add_axes((0, 0, 1, 0.9 if title else 1))
         axis.set_axis_off()
@@ -52,13 +52,13 @@ def diagram(
         for name, (x, y, label, kind) in nodes.items():
             if kind not in KINDS:
                 raise ValueError(f"node {name!r}: unknown kind {kind!r}; there are {', '.join(KINDS)}")
-            look = {"edgecolor": INK, "linewidth": 1.2} | KINDS[kind]
+            look = {"edgecolor": ink(), "linewidth": 1.2} | KINDS[kind]
             text = axis.text(x, y, label, ha="center", va="center", bbox=look, zorder=2)
             frames[name] = text.get_bbox_patch()
         figure.canvas.draw()  # frames fit their labels only now
         for start, end, *rest in arrows:
             kind, bend = rest[0] if rest else "", rest[1] if len(rest) > 1 else 0
-            look = {"arrowstyle": "-|>", "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2} | ARROWS[kind]
+            look = {"arrowstyle": "-|>", "color": ink(), "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2} | ARROWS[kind]
             look["connectionstyle"] = f"arc3,rad={bend}"
             tail, head = _edge(axis, frames[start], frames[end]), _edge(axis, frames[end], frames[start])
             axis.annotate("", head, tail, arrowprops=look, zorder=1)

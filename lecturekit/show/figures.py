@@ -1,13 +1,15 @@
 """Image grids, reconstructions, latent planes and interpolations, training curves.
 
 Every function takes tensors, callables or a History and returns a matplotlib Figure. Backgrounds are transparent and ink is
-a middle grey, so that one picture serves a light and a dark page; colours are Okabe and Ito's, which colour-blind readers
-can tell apart, without the two that vanish on one of the backgrounds.
+a middle grey, so that one picture serves a light and a dark page, until `plt.rcParams.update(show.style("print"))` asks for
+black on white; colours are Okabe and Ito's, which colour-blind readers can tell apart, without the two that vanish on one of
+the backgrounds.
 """
 
 import base64
 import html
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
 
@@ -15,13 +17,13 @@ import numpy as np
 import torch
 from cycler import cycler
 from matplotlib import pyplot as plt
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-INK = "#7d7d7d"  # contrast above 4 : 1 on white and on the dark pages' grey
+GREY = "#7d7d7d"  # contrast above 4 : 1 on white and on the dark pages' grey
 COLOURS = {
     "blue": "#0080c8",
     "orange": "#e08600",
@@ -30,28 +32,72 @@ COLOURS = {
     "pink": "#cc79a7",
     "sky": "#56b4e9",
 }
+# One for each of ten classes, in every figure. Found by search: as far apart as ten can be for normal and for red-green blind
+# eyes, all legible on white and on dark; digits of like shape, such as 4 and 9, got the most different ones.
+CLASSES = (
+    "#e85bac",
+    "#6abdf3",
+    "#e4a1a0",
+    "#316f5c",
+    "#a71ca9",
+    "#90c222",
+    "#ca0a20",
+    "#3050ff",
+    "#5b89ff",
+    "#9a9353",
+)
+
+# What a term is called above its curves; any other is shown as it was logged.
+TITLES = {
+    r"elbo": "ELBO (nats)",
+    r"bound": "bound (nats)",
+    r"kl": "KL (nats)",
+    r"kl_(\d+)": r"KL of layer \1 (nats)",
+    r"reconstruction": "reconstruction (nats)",
+    r"nll": "\N{MINUS SIGN}log likelihood (nats)",
+    r"log_likelihood": "log likelihood (nats)",
+    r"bits_per_dim": "bits per dimension",
+}
 
 
-def style() -> dict:
-    """Matplotlib settings for pages in light and dark: `plt.rcParams.update(show.style())`."""
-    ink = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
-    return dict.fromkeys(ink, INK) | {
-        "figure.facecolor": "none",
+def style(medium: str = "page") -> dict:
+    """Matplotlib settings: `plt.rcParams.update(show.style())`.
+
+    medium: "page", see-through and with grey ink, for pages that may be light or dark; "print", black on white with 200 dpi,
+        for slides and paper. All figures of this package follow what was chosen last.
+    """
+    if medium not in ("page", "print"):
+        raise ValueError(f'medium must be "page" or "print", not {medium!r}')
+    # written so that neither equals matplotlib's own default: `settings` tells by that what was asked for
+    ink, paper, dpi = (GREY, "none", 110) if medium == "page" else ("#000000", "#ffffff", 200)
+    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+    return dict.fromkeys(inked, ink) | {
+        "figure.facecolor": paper,
         "axes.facecolor": "none",
-        "savefig.facecolor": "none",
+        "savefig.facecolor": paper,
         "legend.frameon": False,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
-        "grid.color": INK,
+        "grid.color": ink,
         "grid.alpha": 0.2,
         "axes.prop_cycle": cycler(color=list(COLOURS.values())),
         "figure.constrained_layout.use": True,
-        "figure.dpi": 110,
+        "figure.dpi": dpi,
         "font.size": 10,
         "axes.titlesize": 10.5,
         "axes.formatter.useoffset": False,
     }
+
+
+def settings() -> dict:
+    """The settings by which this package draws: `style()`, but for what the caller has set otherwise."""
+    return {key: rcParams[key] if rcParams[key] != rcParamsDefault[key] else value for key, value in style().items()}
+
+
+def ink() -> str:
+    """The colour of text and lines just now; chapters read it as `show.INK`."""
+    return settings()["text.color"]
 
 
 def put(figure: Figure, alt: str) -> None:
@@ -109,7 +155,7 @@ def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int =
 
 
 def _bare(sheet: np.ndarray, width: float, title: str | None, extent=None) -> tuple[Figure, plt.Axes]:
-    with rc_context(style()):
+    with rc_context(settings()):
         height = width * sheet.shape[0] / sheet.shape[1]
         figure, axis = plt.subplots(figsize=(width, height + (0.3 if title else 0)))
         axis.imshow(sheet, interpolation="nearest", extent=extent)
@@ -204,7 +250,7 @@ def interpolation(
 
 def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) -> Figure:
     """Training curves of a History: a panel per term, a colour per player; thin lines are turns, thick ones their mean
-    over an epoch."""
+    over an epoch, in its middle; values of valid/ stand where they were measured."""
     names = names or tuple(history)
     if not names:
         raise ValueError("nothing was logged, so there is nothing to draw")
@@ -213,27 +259,35 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
         panels.setdefault(name.rpartition("/")[2], []).append(name)
     columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = -(-len(panels) // columns)
-    with rc_context(style()):
+    with rc_context(settings()):
         figure, axes = plt.subplots(rows, columns, figsize=(width, 2.2 * rows), squeeze=False)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
         for axis, (term, group) in zip(axes.flat, panels.items(), strict=False):
-            shown = []
+            limits = []
             for name, colour in zip(group, cycle(COLOURS.values()), strict=False):
                 epochs, values = np.array(history.epochs(name)), np.array(history[name])
-                began = np.floor(epochs + 1e-9)  # in which epoch the batch of a turn was drawn
-                if not name.startswith("valid/") and len(np.unique(began)) < len(epochs):
+                epoch = np.floor(epochs + 1e-9)  # in which the batch of a turn was drawn
+                began, turns = np.unique(epoch, return_counts=True)
+                if not name.startswith("valid/") and turns.max() > 1:
+                    # what was left to play of the last round is no epoch of its own
+                    if len(began) > 1 and turns[-1] <= turns[-2] / 2:
+                        epoch, began = epoch.clip(max=began[-2]), began[:-1]
                     axis.plot(epochs, values, color=colour, alpha=0.25, linewidth=0.6)
-                    means = {e + 1: values[began == e].mean() for e in np.unique(began)}
-                    epochs, values = np.array(list(means)), np.array(list(means.values()))
-                axis.plot(epochs, values, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
-                shown.append(values)
-            shown = np.concatenate(shown)
-            finite = shown[np.isfinite(shown)]  # a training that went wrong is when one wants to see it
-            low, high = (finite.min(), finite.max()) if len(finite) else (0, 0)
-            if low < high:  # what single turns do far outside, mostly in the first moments, would flatten the rest
+                    # a few turns far outside, mostly the first, would flatten the rest
+                    finite = values[np.isfinite(values)]
+                    limits += np.percentile(finite, (2, 98)).tolist() if len(finite) else []
+                    epochs, values = began + 0.5, np.array([values[epoch == e].mean() for e in began])
+                marker = "." if len(values) == 1 else None
+                axis.plot(epochs, values, marker=marker, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
+                limits += values[
+                    np.isfinite(values)
+                ].tolist()  # of a training that went wrong one wants to see the rest
+            low, high = (min(limits), max(limits)) if limits else (0, 0)
+            if low < high:
                 axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
-            axis.set_title(term)
+            titles = (match.expand(title) for t, title in TITLES.items() if (match := re.fullmatch(t, term)))
+            axis.set_title(next(titles, term))
             axis.set_xlabel("epoch")
             axis.legend()
         plt.close(figure)

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from _thread import interrupt_main
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lecturekit.show.figures import COLOURS, INK, _tiles, curves, style
+from lecturekit.show.figures import CLASSES, COLOURS, _tiles, curves, ink, settings
 
 SHARP = 2  # pixels of a picture per pixel of the page, for screens that have them
 
@@ -40,10 +40,11 @@ def _pixels(figure: Figure) -> np.ndarray:
 class Panel:
     """Controls over a picture: a widget where there is a kernel; elsewhere the picture, described.
 
-    draw: () -> the picture, uint8 (height, width, RGBA), and what it shows in words. Asked again at every move of a control.
+    draw: () -> a figure, or a picture, uint8 (height, width, RGBA), and what it shows in words. Asked again at every move of a
+        control, under the settings of `style`.
     """
 
-    def __init__(self, controls: Mapping[str, Any], draw: Callable[[], tuple[np.ndarray, str]]):
+    def __init__(self, controls: Mapping[str, Any], draw: Callable[[], tuple[Figure | np.ndarray, str]]):
         import ipywidgets
 
         self.controls, self.draw = dict(controls), draw
@@ -57,7 +58,9 @@ class Panel:
                 control.observe(self.redraw, "value")
 
     def redraw(self, change: Any = None) -> None:
-        pixels, words = self.draw()
+        with rc_context(settings()):
+            picture, words = self.draw()
+            pixels = _pixels(picture) if isinstance(picture, Figure) else picture
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "png", compress_level=1)  # the default takes several times as long
         self.image.value, self.words.value = file.getvalue(), html.escape(words)
@@ -120,7 +123,7 @@ def divergences(
         return density / density.sum()
 
     longest = 3.0
-    with rc_context(style()):
+    with rc_context(settings()):
         figure = Figure(figsize=(7, 2.6))
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         lines = {
@@ -145,9 +148,9 @@ def divergences(
         for (name, measure), bar, number in zip(measures.items(), bars, numbers, strict=True):
             value = float(measure(p, q, points))
             told.append(f"{name} {'infinite' if math.isinf(value) else f'{value:.3f}'}")
-            bar.set_width(min(value, longest))  # a longer one ends at the edge; its number tells
+            bar.set_width(min(value, longest))  # a longer one ends at the edge; its number and an arrow tell
             number.set_x(bar.get_width() + 0.08)
-            number.set_text("∞" if math.isinf(value) else f"{value:.3f}")
+            number.set_text("∞" if math.isinf(value) else f"{value:.3f}" + (" →" if value > longest else ""))
         return _pixels(figure), f"Two densities of shape {controls['shape'].value}. " + ", ".join(told)
 
     return Panel(controls, draw)
@@ -178,21 +181,21 @@ def plane(
     start = torch.zeros(1, latents) if codes is None else codes[:1].detach().cpu().float()
     z, points = start.clone(), np.zeros((0, latents)) if codes is None else codes.detach().cpu().numpy()
     kinds = (
-        {"o": slice(None)}
+        {"o": (slice(None), COLOURS["blue"])}
         if labels is None
-        else {f"${k}$": labels.cpu().numpy() == k for k in labels.unique().tolist()}
+        else {f"${k}$": (labels.cpu().numpy() == k, CLASSES[k % 10]) for k in labels.unique().tolist()}
     )
 
-    with rc_context(style()):
+    with rc_context(settings()):
         figure = Figure(figsize=(3, 3))
         axis = figure.subplots()
         for radius in (1, 2, 3):  # standard deviations of the prior
             angle = np.linspace(0, 2 * math.pi, 100)
-            axis.plot(radius * np.cos(angle), radius * np.sin(angle), ":", color=INK, linewidth=1)
+            axis.plot(radius * np.cos(angle), radius * np.sin(angle), ":", color=ink(), linewidth=1)
         size = 6 if labels is None else 24
         clouds = [
             axis.scatter([], [], s=size, marker=kind, color=colour, linewidth=0.2)
-            for kind, colour in zip(kinds, cycle(COLOURS.values()), strict=False)
+            for kind, (_, colour) in kinds.items()
         ]
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
 
@@ -222,8 +225,8 @@ def plane(
 
     def background(pair: tuple[int, int]) -> np.ndarray:
         if pair not in drawn:  # a figure takes matplotlib longer than a hand on a slider waits
-            for cloud, kind in zip(clouds, kinds.values(), strict=True):
-                cloud.set_offsets(points[kind][:, pair])
+            for cloud, (some, _) in zip(clouds, kinds.values(), strict=True):
+                cloud.set_offsets(points[some][:, pair])
             axis.set(xlabel=f"$z_{{{pair[0] + 1}}}$", ylabel=f"$z_{{{pair[1] + 1}}}$")
             drawn.clear()
             drawn[pair] = _pixels(figure)
@@ -281,11 +284,10 @@ def paint(
             dot.disabled = i // width >= known.value
             dot.button_style = "primary" if dot.value and not dot.disabled else ""
 
-    def asked() -> tuple[np.ndarray, str]:
+    def asked() -> tuple[Figure, str]:
         given = (torch.arange(height) < known.value)[:, None].expand(height, width)
         on = torch.tensor([dot.value for dot in dots]).view(height, width) & given
-        figure, words = draw(on.long()[None], given[None])
-        return _pixels(figure), words
+        return draw(on.long()[None], given[None])
 
     show_known()
     known.observe(show_known, "value")  # before the panel's own, which draws
@@ -310,6 +312,34 @@ def paint(
     again.on_click(panel.redraw)
     clear.on_click(wipe)
     return panel
+
+
+def clamp(marginals: Callable[[dict[str, int]], Iterable[float]], names: Sequence[str]) -> Panel:
+    """Fix some binary units and watch how probable the others become.
+
+    marginals: {name of a unit: 0 or 1} -> P(unit is on | those), one for each of `names`.
+    """
+    import ipywidgets
+
+    choices = [("not known", None), ("off", 0), ("on", 1)]
+    controls = _named({name: ipywidgets.Dropdown(options=choices, value=None) for name in names})
+
+    def draw() -> tuple[Figure, str]:
+        known = {name: control.value for name, control in controls.items() if control.value is not None}
+        values = dict(zip(names, map(float, marginals(known)), strict=True))
+        figure = Figure(figsize=(6, 0.4 + 0.35 * len(names)))
+        axis = figure.subplots()
+        axis.barh(names, values.values(), height=0.6, color=[ink() if n in known else COLOURS["blue"] for n in names])
+        for i, (name, value) in enumerate(values.items()):
+            axis.text(value + 0.015, i, "known" if name in known else f"{value:.3f}", va="center")
+        axis.set(xlim=(0, 1.15), xticks=[0, 0.5, 1], xlabel="probability of being on")
+        axis.invert_yaxis()
+        axis.grid(visible=False, axis="y")
+        fixed = ", ".join(f"{name} {('off', 'on')[value]}" for name, value in known.items())
+        told = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+        return figure, f"Known: {fixed or 'nothing'}. Probability of being on: {told}."
+
+    return Panel(controls, draw)
 
 
 def real_or_fake(
@@ -341,11 +371,11 @@ def real_or_fake(
     taken: dict[str, list[bool]] = {"real": [], "generated": []}  # of each kind: was it taken for the other?
     names = {"generated": "generated,\ntaken for real", "real": "real,\ntaken for generated"}
 
-    with rc_context(style()):
+    with rc_context(settings()):
         figure = Figure(figsize=(4.8, 2.4))
         axis = figure.subplots()
         bars = axis.barh(list(names.values()), [1.0, 1.0], height=0.4, alpha=0.3, color=COLOURS["blue"])
-        (points,) = axis.plot([], [], "o", color=INK)
+        (points,) = axis.plot([], [], "o", color=ink())
         marks = zip(
             (published or {}).items(), cycle(("orange", "green", "red")), cycle(("--", ":", "-.")), strict=False
         )
@@ -361,9 +391,9 @@ def real_or_fake(
 
     def score() -> np.ndarray:
         found = [_wilson(sum(taken[kind]), len(taken[kind])) for kind in names]
-        for bar, (low, high) in zip(bars, found, strict=True):
+        for bar, kind, (low, high) in zip(bars, names, found, strict=True):
             bar.set_x(low)
-            bar.set_width(high - low)
+            bar.set_width(high - low if taken[kind] else 0)
         seen = [(sum(t) / len(t), i) for i, t in enumerate(taken[kind] for kind in names) if t]
         points.set_data([x for x, _ in seen], [y for _, y in seen])
         return _pixels(figure)
@@ -487,11 +517,10 @@ class Live:
         if self.handle is not None:
             self.handle.update(self.panel)
 
-    def _draw(self) -> tuple[np.ndarray, str]:
+    def _draw(self) -> tuple[Figure, str]:
         if not self.history:
-            with rc_context(style()):
-                figure = Figure(figsize=(7, 2.2))
-                figure.text(0.5, 0.5, "The curves begin with the end of the first epoch.", ha="center")
-            return _pixels(figure), "No epoch is over yet."
+            figure = Figure(figsize=(7, 2.2))
+            figure.text(0.5, 0.5, "The curves begin with the end of the first epoch.", ha="center")
+            return figure, "No epoch is over yet."
         last = ", ".join(f"{name} {self.history[name][-1]:.4g}" for name in self.names or self.history)
-        return _pixels(curves(self.history, *self.names)), f"Training curves; the last values: {last}"
+        return curves(self.history, *self.names), f"Training curves; the last values: {last}"
