@@ -19,7 +19,10 @@ COUNTS = re.compile(r"\d+ (passed|failed|error|skipped)")
 STEPS = {
     "lint": lambda: [[*RUFF, "check"], [*RUFF, "format", "--check"]],
     "imports": lambda: [LINT_IMPORTS],
-    "unit": lambda: [[*PYTEST, "-p", "no:nbval", "--ignore", "tests/browser", "tests"]],  # nbval is slow to load
+    # With the examples in the docstrings; without nbval, which is slow to load.
+    "unit": lambda: [
+        [*PYTEST, "-p", "no:nbval", "--ignore", "tests/browser", "--doctest-modules", "tests", "lecturekit"]
+    ],
     "chapters": lambda: [[*NBVAL, *(str(path.relative_to(ROOT)) for path in prepare())]],
     # One server and one Chromium, after another's work is done; skipped where there is none, and -rs says so.
     "browser": lambda: [[*PYTEST[:-2], "-p", "no:nbval", "-rs", "tests/browser"]],

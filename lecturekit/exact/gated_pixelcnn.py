@@ -55,7 +55,11 @@ class GatedLayer(nn.Module):
 
 
 def gated(x: Tensor) -> Tensor:
-    """tanh of one half of the features times the sigmoid of the other [1, eq. 2]."""
+    """tanh of one half of the features times the sigmoid of the other [1, eq. 2].
+
+    >>> gated(torch.tensor([[100.0, 0.0]]))  # tanh 1, sigmoid 1/2
+    tensor([[0.5000]])
+    """
     a, b = x.chunk(2, dim=1)
     return a.tanh() * b.sigmoid()
 

@@ -184,6 +184,14 @@ class PixelRNN(GenerativeModel):
     layers: blocks between the first convolution and the last two. hidden: h, features within a block; 2 h between them.
     classes: of labels y on which the model is conditioned; 0 for none.
     order: the direction in which a line is read, and in which the lines follow: any of the eight such pairs.
+
+    >>> model = PixelRNN((1, 2, 2), kind="pixelcnn", layers=1, hidden=2)
+    >>> images = torch.cartesian_prod(*[torch.arange(2)] * 4).view(16, 1, 2, 2)  # all that there are
+    >>> round(model.log_prob(images).exp().sum().item(), 4)
+    1.0
+    >>> upper = torch.tensor([[True, True], [False, False]])
+    >>> model.complete(torch.ones(1, 1, 2, 2), known=upper)[0, 0, 0]
+    tensor([1, 1])
     """
 
     def __init__(
@@ -328,6 +336,10 @@ class PixelRNN(GenerativeModel):
 
 
 def draw_levels(logits: Tensor) -> Tensor:
-    """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities."""
+    """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities.
+
+    >>> draw_levels(torch.tensor([[0.0, 100.0], [100.0, 0.0]]))
+    tensor([1, 0])
+    """
     reached = logits.softmax(1).cumsum(1)[:, :-1]
     return (torch.rand(len(logits), 1, dtype=logits.dtype, device=logits.device) >= reached).sum(1)

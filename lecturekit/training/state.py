@@ -20,7 +20,16 @@ from lecturekit.training.stream import Streams
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch."""
+    """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch.
+
+    >>> from lecturekit import fit
+    >>> from lecturekit.variational import LinearGaussian
+    >>> rule = {"validate": lambda model: {"elbo": -1.0}, "early_stopping": EarlyStopping("elbo", patience=2)}
+    >>> model, x = LinearGaussian(2, latent=1), torch.randn(8, 2)
+    >>> history = fit(model, x, epochs=9, batch_size=8, progress=False, **rule)
+    >>> history.stopped, history.trained  # nothing rose after the first epoch
+    (True, 3.0)
+    """
 
     watch: str = "elbo"
     patience: int = 10
@@ -31,7 +40,14 @@ class Diverged(FloatingPointError):
 
 
 class Training:
-    """The players, the streams, the history, and what else goes on from round to round."""
+    """The players, the streams, the history, and what else goes on from round to round.
+
+    >>> from lecturekit import rounds
+    >>> from lecturekit.adversarial import GAN
+    >>> training = next(rounds(GAN((2,), latent=1, hidden=4), torch.randn(8, 2), epochs=1))
+    >>> training.rounds, [seat.player.name for seat in training.players]
+    (0, ['discriminator', 'generator'])
+    """
 
     def __init__(
         self,

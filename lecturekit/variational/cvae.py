@@ -33,6 +33,13 @@ class CVAE(LatentVariableModel):
     conditional_prior: whether p(z | y) is a net's, as in [1], or the same for every y, as in [2].
     likelihood: "bernoulli" or "gaussian".
     latent, hidden, activation: as in VAE; y is fed to every net beside its other input.
+
+    >>> model, x, y = CVAE((1, 4, 4), condition=3, latent=2, hidden=(8,)), torch.ones(5, 1, 4, 4), torch.arange(5) % 3
+    >>> model.bound(x, k=10, y=y).shape, model.sample(5, y).shape
+    (torch.Size([5]), torch.Size([5, 1, 4, 4]))
+    >>> completion = CVAE((1, 2, 4), condition=(1, 2, 4), latent=2, hidden=(8,))  # the lower half, given the upper one
+    >>> completion.sample(5, x[:, :, :2]).shape
+    torch.Size([5, 1, 2, 4])
     """
 
     def __init__(

@@ -25,6 +25,11 @@ class LinearGaussian(LatentVariableModel):
     dimensions, latent: the sizes of x and z. noise: the standard deviation of the observation.
     All but the noise can be trained. The true posterior has a full covariance, so the diagonal q reaches it only where the
     columns of `weight` are orthogonal: the gap of the bound is there to be seen.
+
+    >>> model, x, z = LinearGaussian(3, latent=2), torch.randn(4, 3), torch.randn(4, 2)
+    >>> log_joint = model.prior().log_prob(z) + model.decode(z).log_prob(x)
+    >>> torch.allclose(log_joint - model.posterior(x).log_prob(z), model.log_prob(x), atol=1e-3)  # Bayes, for any z
+    True
     """
 
     def __init__(self, dimensions: int, latent: int, noise: float = 0.5):
