@@ -5,9 +5,11 @@ its players are, what each of them moves and which loss each descends; `fit` pla
 "On Unifying Deep Generative Models", argue that this is more than a manner of speaking.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,8 +109,8 @@ class GenerativeModel(nn.Module):
     ...         return {"loss": (batch.x - self.mean).square().sum(1).mean()}
     >>> Mean().loss(Batch(torch.ones(3, 2)))["loss"].item()
     2.0
-    >>> [player.name for player in Mean().players()]
-    ['model']
+    >>> Mean()
+    Mean(event_shape=(2,))
     """
 
     event_shape: tuple[int, ...]
@@ -145,6 +147,29 @@ class GenerativeModel(nn.Module):
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """n draws from the model, (n, *event_shape)."""
         raise NotImplementedError(f"{type(self).__name__} cannot be sampled: it does not override sample")
+
+    def extra_repr(self) -> str:
+        """What print(model) says beside its modules: `event_shape`, and the constructor's arguments among its `options`."""
+        arguments = ["event_shape"]
+        for cls in type(self).__mro__:
+            taken = inspect.signature(vars(cls)["__init__"]).parameters if "__init__" in vars(cls) else {}
+            arguments += [name for name in taken if name not in arguments]
+            if taken and not any(argument.kind is argument.VAR_KEYWORD for argument in taken.values()):
+                break  # else the rest goes to the base
+        held = {"event_shape": getattr(self, "event_shape", None)} | options(self)
+        return ", ".join(f"{name}={held[name]!r}" for name in arguments if held.get(name) is not None)
+
+
+def options(module: nn.Module) -> dict[str, Any]:
+    """A module's own numbers, words and tuples, without those that change while it is used: what decides a run of it
+    beside its tensors.
+
+    >>> options(nn.Linear(3, 2))
+    {'in_features': 3, 'out_features': 2}
+    """
+    changing = ("training", "reparameterized", "call_super_init", "dump_patches")
+    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
+    return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}
 
 
 @contextmanager

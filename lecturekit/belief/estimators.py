@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lecturekit import nets
-from lecturekit.model import Batch, Terms
+from lecturekit.model import Batch, Terms, options
 
 
 def bits(logits: Tensor, k: int | None = None) -> Tensor:
@@ -142,8 +142,8 @@ class Estimator(nn.Module):
 
     >>> from lecturekit.belief import SigmoidBeliefNet
     >>> net = SigmoidBeliefNet((6,), layers=(4, 2), estimator="nvil", k=3)
-    >>> type(net.estimator).__name__, net.estimator.k
-    ('NVIL', 3)
+    >>> list(net.estimator.losses()), net.estimator.k
+    (['model'], 3)
     """
 
     def __init__(self, sizes: Sequence[int], k: int = 1):
@@ -151,6 +151,10 @@ class Estimator(nn.Module):
         if k < 1:
             raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
         self.k = k
+
+    def extra_repr(self) -> str:
+        """Its options, for print(model)."""
+        return ", ".join(f"{name}={value!r}" for name, value in options(self).items())
 
     def start(self, net, x: Tensor) -> None:
         """Set what depends on data, once."""

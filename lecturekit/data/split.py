@@ -88,7 +88,8 @@ class Dataset:
 def divided(name: str, pool: Split | FileSplit, test: Split | FileSplit, valid: int, **others) -> Dataset:
     """A Dataset whose valid part is the last ``valid`` items of ``pool``; ValueError if it has no more than these.
 
-    >>> data = divided("zeros", Split(torch.zeros(10, 2), None, View("identity")), [], valid=3)
+    >>> pool = Split(torch.zeros(10, 2), None, View("identity"))
+    >>> data = divided("zeros", pool, pool[:0], valid=3)
     >>> len(data.train), len(data.valid), data.test
     (7, 3, None)
     """

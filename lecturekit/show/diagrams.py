@@ -87,7 +87,7 @@ def source(thing: Any):
     """The package's own code of a class, function or method, coloured, as a cell's output.
 
     >>> print(source(source).data.splitlines()[1])
-    def _edge(axis: plt.Axes, frame, other) -> np.ndarray:
+    def source(thing: Any):
     """
     from IPython.display import Markdown
 

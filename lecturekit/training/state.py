@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lecturekit.model import GenerativeModel, Terms, generators
+from lecturekit.model import GenerativeModel, Terms, generators, options
 from lecturekit.training.checkpoint import Facts, compare, plain
 from lecturekit.training.game import play_round, player_states
 from lecturekit.training.history import History
@@ -145,9 +145,9 @@ class Training:
             {
                 "lecturekit": package,
                 "model": type(model).__name__,
-                "options": _options(model),
+                "options": options(model),
                 # a model may hold another one, and nets are made of modules with options, such as activations
-                "parts": {n: [type(m).__name__, _options(m)] for n, m in model.named_modules() if n},
+                "parts": {n: [type(m).__name__, options(m)] for n, m in model.named_modules() if n},
                 "tensors": {n: [list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()},
                 "players": {
                     s.player.name: {
@@ -239,10 +239,3 @@ class Training:
         states = part("random/")
         for i, generator in enumerate(generators(self.streams.device)):
             generator.set_state(states[str(i)])
-
-
-def _options(module: nn.Module) -> Facts:
-    """A module's own scalar attributes, without those that change while it is used."""
-    changing = ("training", "reparameterized", "call_super_init", "dump_patches")
-    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
-    return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}
