@@ -50,6 +50,7 @@ class LatentVariableModel(GenerativeModel):
         raise NotImplementedError
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for data outside the support of p(x | z)."""
         super().check(x, y)
         p = self.decode(self.prior(y).mean, y)
         if not p.support.check(x).all():

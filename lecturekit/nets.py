@@ -172,6 +172,7 @@ class DiscretizedLogistic(Distribution):
         return torch.where(value <= 0, F.logsigmoid(upper), mass)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Integers 0..levels-1 as floating-point numbers, (*sample_shape, *batch shape); no gradient flows."""
         with torch.no_grad():
             u = torch.rand(tuple(sample_shape) + self.loc.shape, device=self.loc.device, dtype=self.loc.dtype)
             u = u.clamp(torch.finfo(u.dtype).tiny, 1 - torch.finfo(u.dtype).eps)
@@ -244,15 +245,18 @@ class RankOneGaussian(Distribution):
         return self.loc + noise - shrink * projected * self.u * torch.exp(-self.log_d)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """(..., D) -> (...) log densities in nats."""
         centred = value - self.loc
         square = (centred.square() * self.log_d.exp()).sum(-1) + (centred * self.u).sum(-1).square()
         return (self._log_det_precision - square - centred.shape[-1] * math.log(2 * math.pi)) / 2
 
     def entropy(self) -> Tensor:
+        """In nats, (...)."""
         return (self.loc.shape[-1] * (1 + math.log(2 * math.pi)) - self._log_det_precision) / 2
 
     @property
     def variance(self) -> Tensor:
+        """The diagonal of the covariance (diag(d) + u u')^-1, (..., D)."""
         variance = torch.exp(-self.log_d)
         return variance - (variance * self.u).square() / (1 + self._along)
 

@@ -208,7 +208,7 @@ def test_print_says_what_a_model_was_made_with(case):
     model, _ = case
     head = next(line for line in f"{model}\n".splitlines() if "event_shape=" in line)
     assert f"event_shape={tuple(model.event_shape)}" in head
-    for name, parameter in inspect.signature(type(model)).parameters.items():
+    for name in inspect.signature(type(model)).parameters:
         held = vars(model).get(name)
         if isinstance(held, bool | int | float | str | tuple):
             assert re.search(rf"\b{name}={re.escape(repr(held))}(,|\)|$)", head), name

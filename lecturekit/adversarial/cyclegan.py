@@ -201,7 +201,7 @@ class CycleGAN(GenerativeModel):
         self.event_shape = tuple(event_shape)
         to_b, to_a = generators or (generator(event_shape, width, blocks, downs) for _ in "ba")
         of_a, of_b = discriminators or (discriminator(event_shape, width, layers) for _ in "ab")
-        # by the domain to which a generator leads, and that a discriminator tells from fakes
+        # by the domain to which a generator leads, and whose images a discriminator distinguishes from fakes
         self.generators, self.discriminators = (
             nn.ModuleDict({"b": to_b, "a": to_a}),
             nn.ModuleDict({"a": of_a, "b": of_b}),
@@ -211,6 +211,7 @@ class CycleGAN(GenerativeModel):
         self.register_buffer("examples", torch.zeros(EXAMPLES, *event_shape))
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1."""
         super().check(x, y)
         check_signed(self, x)
 

@@ -1,5 +1,5 @@
-"""Generative adversarial networks: a generator learns from a discriminator, which learns to tell its samples
-from data.
+"""Generative adversarial networks: a generator learns from a discriminator, which learns to distinguish its
+samples from data.
 
 [1] Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio (2014). Generative Adversarial Nets.
     arXiv:1406.2661
@@ -107,14 +107,16 @@ class GAN(GenerativeModel):
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1."""
         super().check(x, y)
         check_signed(self, x)
 
     def condition(self, batch: Batch) -> tuple:
-        """What both networks are told beside the noise or the item; a conditional GAN tells them something."""
+        """What both networks are given beside the noise or the item: nothing, except in a conditional GAN."""
         return ()
 
     def noise(self, n: int) -> Float[Tensor, "n latent"]:
+        """z: n draws from the standard Gaussian."""
         return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
     def fakes(self, n: int, *given) -> Tensor:

@@ -99,6 +99,7 @@ class ConditionalMLP(nn.Module):
         self.net, self.classes = net, classes
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x: (n, ...), flattened; y: (n,) labels, where the net has classes."""
         x = x.flatten(1)
         return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
 
@@ -125,7 +126,7 @@ class ConditionalConvNet(nn.Module):
 
 
 class Stage(GAN):
-    """The game of one level: a GAN whose networks are told low, except at the coarsest level, and the label, if there are any.
+    """The game of one level: a GAN whose networks are given low, except at the coarsest level, and the label, if there is one.
 
     >>> coarsest, finer = reversed(LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8).stages)
     >>> coarsest.noise(3).shape, finer.noise(3).shape
@@ -168,6 +169,7 @@ class Stage(GAN):
         self.coarsest, self.classes = coarsest, classes
 
     def condition(self, batch: Batch) -> tuple:
+        """low (n, C, h, w), except at the coarsest level, and the labels (n,), if there are classes."""
         low = () if self.coarsest else (batch["low"].x,)
         return (*low, batch.y) if self.classes else low
 
@@ -184,7 +186,7 @@ class LAPGAN(GenerativeModel):
     levels: images in the pyramid: 28, 14 and 7 pixels for three.
     latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
     width: channels of the finer levels' nets. hidden: units of the coarsest generator; its discriminator has half of them.
-    classes: how many, for a generator that is told the class; 0 for none.
+    classes: how many, for networks that are given the class; 0 for none.
     game, optimizer: as in GAN. The widths are those of the code published with [1].
 
     >>> model = LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8, classes=3)
@@ -224,11 +226,12 @@ class LAPGAN(GenerativeModel):
         )
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1, and for absent or unknown labels."""
         super().check(x, y)
         check_signed(self, x)
         if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
             raise ValueError(
-                f"this LAPGAN is told classes: give it labels from 0 to {self.classes - 1} with the images"
+                f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images"
             )
 
     def at(self, batch: Batch, k: int) -> Batch:

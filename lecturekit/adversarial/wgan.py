@@ -102,6 +102,7 @@ class WGAN(GAN):
         return {"loss": losses.critic_generator(self.discriminate(self.fakes(len(batch))))}
 
     def clamp(self) -> None:
+        """Bring the critic's parameters back into [-clip, clip]."""
         for p in self.discriminator.parameters():
             p.clamp_(-self.clip, self.clip)
 

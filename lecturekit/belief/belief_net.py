@@ -121,6 +121,7 @@ class BeliefNet(GenerativeModel):
         return {"loss": -self.log_prob(batch.x).mean()}
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for items that are not of 0 and 1."""
         super().check(x, y)
         if not ((x == 0) | (x == 1)).all():
             raise ValueError(f"units are 0 or 1, but the data run from {x.min():.4g} to {x.max():.4g}")
@@ -136,6 +137,7 @@ class BeliefNet(GenerativeModel):
         return state
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """n draws of the visible units, (n, *event_shape)."""
         return self.draw(n)[:, self.visible]
 
     @torch.no_grad()

@@ -225,10 +225,12 @@ class NVIL(Estimator):
         return found or [b.new_zeros(()) for b in below]
 
     def start(self, net, x: Tensor) -> None:
+        """Set the running means and variances from the signals of x."""
         h, logits = sample_q(net, x, self.k)
         self.follow(self.signals(log_p(net, x, h), log_q(h, logits)), 0.0)
 
     def follow(self, rest: list[Tensor], decay: float) -> None:
+        """Move the running means and variances by a share 1 - decay towards those of `rest`, one (k, B) per layer."""
         self.mean.lerp_(torch.stack([r.mean() for r in rest]), 1 - decay)
         self.variance.lerp_(torch.stack([r.var(correction=0) for r in rest]), 1 - decay)
 
@@ -431,11 +433,13 @@ class ReweightedWakeSleep(WakeSleep):
         return x, list(batch.memo["hidden"].split(net.layers, -1)), log_w.softmax(0), log_w.logsumexp(0)
 
     def wake(self, net, batch: Batch) -> Terms:
+        """Minus L_k, with the gradient of p alone."""
         x, h, weights, total = self.weighted_samples(net, batch)
         gain = (weights * sum(log_p(net, x, h))).sum(0)
         return {"loss": -(total - math.log(self.k) + slope(gain)).mean()}
 
     def sleep(self, net, batch: Batch) -> Terms:
+        """Minus the weighted log q(h | x) on data, and the loss of the sleep phase; both are logged."""
         x, h, weights, _ = self.weighted_samples(net, batch)
         wake = -(weights * sum(log_q_of(net, x, h))).sum(0).mean()
         sleep = super().sleep(net, batch)["loss"]

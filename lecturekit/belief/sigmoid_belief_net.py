@@ -80,6 +80,7 @@ class SigmoidBeliefNet(LatentVariableModel):
         self.estimator.start(self, x[:1000])
 
     def flat(self, x: Tensor) -> Float[Tensor, "batch pixels"]:
+        """Items (B, *event_shape) as vectors, in the model's precision."""
         return x.to(self.top.dtype).flatten(1)
 
     def recognize(self, layer: int, below: Tensor) -> Tensor:

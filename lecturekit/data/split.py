@@ -82,6 +82,7 @@ class Dataset:
 
     @property
     def event_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of an image, (2,) of a point."""
         return self.train.event_shape
 
 

@@ -93,7 +93,7 @@ def mmd(
 ) -> Float[Tensor, "*#lead"]:
     """The maximum mean discrepancy with the kernel exp(-|a - b|^2 / (2 bandwidth^2)), not squared: 0 to sqrt 2 [2].
 
-    points: (n,) on the line, or (n, D). For samples this is the V-statistic, which is biased upwards by O(1 / n).
+    points: (n,) on the line, or (n, D). For samples its square is the V-statistic, which is biased upwards by O(1 / n).
 
     >>> p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     >>> mmd(p, q, torch.tensor([0.0, 1.0])), mmd(p, q, torch.tensor([0.0, 100.0]))  # far apart: sqrt 2

@@ -29,6 +29,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Tensor) -> "Estimate":
+        """From one value per item, (N,); of a single item the standard error is infinite."""
         error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
         return cls(values.mean().item(), error, values)
 

@@ -43,12 +43,15 @@ class Bijection(nn.Module):
     """
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        """x -> z and log |det dz/dx|, (B,), in nats."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z -> x."""
         raise NotImplementedError
 
     def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Set what depends on the data from the first batch x; returns z."""
         return self(x, y)[0]
 
 
@@ -155,6 +158,7 @@ class ActNorm(Affine):
     """
 
     def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Set scale and shift by the channels' means and deviations in x; returns z."""
         deviation, mean = torch.std_mean(x.transpose(0, 1).flatten(1), dim=1, correction=0)
         self.log_scale.copy_(-deviation.clamp(min=1e-6).log())
         self.shift.copy_(-mean * self.log_scale.exp())
@@ -240,6 +244,7 @@ class Rearrangement(Bijection):
         return self.rearrange(x), x.new_zeros(len(x))
 
     def rearrange(self, x: Tensor) -> Tensor:
+        """x -> z."""
         raise NotImplementedError
 
 

@@ -41,7 +41,7 @@ def sigmoid(raw: Tensor) -> Tensor:
 
 
 class Coupling(Bijection):
-    """One part of the item stays, and tells a net how to scale and shift the other: z = exp(log s) * x + t.
+    """One part of the item stays; from it a net computes how to scale and shift the other: z = exp(log s) * x + t.
 
     net: of the part that stays, (B, C', ...) -> (B, 2 C'', ...): raw log scales and then shifts for the part that moves; with
         log_scale=None (the additive coupling of [1]) only the shifts, (B, C'', ...).

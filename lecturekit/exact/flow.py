@@ -59,9 +59,11 @@ class Flow(GenerativeModel):
 
     @property
     def images(self) -> bool:
+        """Whether an item is an image."""
         return len(self.event_shape) == 3
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images outside [0, 1) or without noise on their levels, and for missing labels."""
         super().check(x, y)
         whole = lambda n: bool((n * x == (n * x).round()).all())  # levels without noise: x / 255, or x / 256
         if self.images and (x.min() < 0 or x.max() >= 1 or whole(255) or whole(256)):

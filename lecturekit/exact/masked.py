@@ -109,6 +109,7 @@ class MaskedConv2d(nn.Module):
         return F.conv2d(x, self.weight * self.mask, self.bias)
 
     def past(self, cache: Cache) -> Tensor:
+        """The inputs noted so far, (n, above + H, W + 2 beside, F), made when first asked for."""
         return cache.map(self, self.weight.shape[1], self.weight, self.above, self.beside)
 
     def store(self, value: Tensor, i: int, j: int | slice, cache: Cache) -> None:
@@ -134,6 +135,7 @@ class MaskedConv2d(nn.Module):
         return self.patch(i, j, cache)
 
     def matrix(self, cache: Cache) -> Tensor:
+        """The masked kernel as a matrix (F', rows columns F), made once for each cache."""
         key = (self, "matrix")
         if key not in cache:
             cache[key] = (self.weight * self.mask).permute(0, 2, 3, 1).flatten(1)

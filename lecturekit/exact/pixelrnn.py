@@ -32,9 +32,11 @@ class Block(nn.Module):
     """A map of 2 h features to another, as a whole (forward) or pixel by pixel. Some also read the image."""
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        """(B, 2 h, H, W) -> the same; image: (B, C, H, W), scaled."""
         raise NotImplementedError
 
     def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
+        """(n, 2 h) -> (n, 2 h): the next input arrives, at (i, j)."""
         raise NotImplementedError
 
     def row(self, i: int, cache: Cache, image: Tensor) -> None:
@@ -153,19 +155,23 @@ class Stack(nn.Module):
         self.label_width = 2 * hidden
 
     def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        """(B, C, H, W) -> (B, 2 h, H, W)."""
         x = shifted(self.first(image), label)
         for block in self.blocks:
             x = block(x, image)
         return x
 
     def store(self, value: Tensor, i: int, j: int, cache: Cache) -> None:
+        """Note the pixel (i, j), (n, C), for the first convolution."""
         self.first.store(value, i, j, cache)
 
     def row(self, i: int, cache: Cache, image: Tensor, label: Tensor | None) -> None:
+        """What the blocks can do for a whole row, before its first pixel is drawn."""
         for block in self.blocks:
             block.row(i, cache, image)
 
     def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        """(n, 2 h) at the pixel (i, j)."""
         x = shifted(self.first.patch(i, j, cache), label)
         for block in self.blocks:
             x = block.pixel(x, i, j, cache)
@@ -226,6 +232,7 @@ class PixelRNN(GenerativeModel):
         self.label = nn.Embedding(classes, self.stack.label_width) if classes else None
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for pixels that are not whole numbers below `levels`, and for unknown labels."""
         super().check(x, y)
         if x.min() < 0 or x.max() >= self.levels or (x.is_floating_point() and (x != x.round()).any()):
             raise ValueError(

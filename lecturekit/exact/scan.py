@@ -93,6 +93,7 @@ class Grid:
         ]
 
     def zeros(self, like: Tensor, features: int) -> Tensor:
+        """A buffer (pixels, B, features) of zeros."""
         return like.new_zeros((self.height + 1) * self.row, self.batch, features)
 
     def inside(self, buffer: Tensor) -> Tensor:
@@ -100,6 +101,7 @@ class Grid:
         return buffer.unflatten(0, (self.height + 1, self.row))[1:, 1:-1].permute(2, 3, 0, 1)
 
     def filled(self, image: Tensor) -> Tensor:
+        """A buffer with the image (B, features, H, W) in it."""
         buffer = self.zeros(image, image.shape[1])
         self.inside(buffer).copy_(image)
         return buffer

@@ -1,7 +1,7 @@
 """Image grids, reconstructions, latent planes and interpolations, training curves.
 
 Every function takes tensors, callables or a History and returns a matplotlib Figure. Backgrounds are transparent and ink is
-a middle grey, so that one picture serves a light and a dark page; colours are Okabe and Ito's, which colour-blind readers
+a middle grey, so that one figure serves a light and a dark page; colours are Okabe and Ito's, which colour-blind readers
 can tell apart, without the two that vanish on one of the backgrounds.
 """
 
@@ -98,7 +98,7 @@ def animate(frames: Iterable[Figure], alt: str, *, title: str = "Animation", sec
 
 
 def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int = 1) -> np.ndarray:
-    """(N, C, H, W) with C of 1 or 3 -> one RGBA picture, `columns` images wide, with see-through gaps."""
+    """(N, C, H, W) with C of 1 or 3 -> one RGBA image, `columns` images wide, with see-through gaps."""
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
     low, high = limits

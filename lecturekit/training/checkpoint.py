@@ -57,6 +57,7 @@ class Folder:
         return sorted(p for p in self.path.glob("round-*") if (p / "facts.json").is_file())
 
     def newest(self) -> Path | None:
+        """The last complete checkpoint, or None."""
         return self.saved()[-1] if self.saved() else None
 
     def save(self, number: int, tensors: dict[str, Tensor], facts: Facts) -> None:

@@ -36,6 +36,7 @@ class PlayerState:
         self.moved = False
 
     def plays(self) -> bool:
+        """Does it take the turn? Rank 0 decides."""
         return self.player.when is None or self.ranks.decide(bool(self.player.when()), self.device)
 
     def gradients(self, batch: Batch) -> Terms:
@@ -65,6 +66,7 @@ class PlayerState:
         return terms
 
     def step(self, progress: float) -> None:
+        """Clip the gradient, set the rates that the schedule has for this progress, step, and call `after`."""
         if self.player.clip is not None:
             clip_grad_norm_(self.parameters, self.player.clip)
         if self.player.schedule is not None:

@@ -73,6 +73,7 @@ class Training:
         return self.model if self.averaged is None else self.averaged.module
 
     def round(self) -> None:
+        """Play one round, and let the averaged weights follow."""
         play_round(self.players, self.model.simultaneous, self.streams, self._log)
         self.rounds += 1
         if self.averaged is not None:

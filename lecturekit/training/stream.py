@@ -31,9 +31,11 @@ class TensorData:
         return len(self.x)
 
     def to(self, device) -> "TensorData":
+        """The same data on a device."""
         return TensorData(self.x.to(device), None if self.y is None else self.y.to(device))
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(x[index], y[index]) for int64 (B,) indices."""
         return self.x[index], None if self.y is None else self.y[index]
 
 
@@ -178,9 +180,11 @@ class Streams:
         return self.first.position / self.total
 
     def next(self, progress: float) -> Batch:
+        """The next batch of every stream; `progress` is the batch's."""
         return self._join({name: stream.next() for name, stream in self.streams.items()}, progress)
 
     def draw(self, n: int) -> Batch:
+        """The first n items of every stream, at most each item once; moves nothing."""
         return self._join({name: stream.draw(n) for name, stream in self.streams.items()}, 0.0)
 
     def _join(self, parts: dict[str, Batch], progress: float) -> Batch:

@@ -80,6 +80,7 @@ class CVAE(LatentVariableModel):
         return y.to(self.origin.dtype).flatten(1)
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for labels that there are not."""
         if y is not None and self.classes is not None and not ((0 <= y) & (y < self.classes)).all():
             raise ValueError(f"labels must be 0 to {self.classes - 1}, not {int(y.min())} to {int(y.max())}")
         super().check(x, y)

@@ -88,10 +88,12 @@ class LSTM(nn.Module):
         self.cell, self.first = nn.LSTMCell(inputs, hidden), nn.Parameter(torch.zeros(hidden))
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
+        """The state (h, c) for n items, each (n, hidden)."""
         h = self.first.expand(n, -1)
         return h, torch.zeros_like(h)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (n, inputs) and a state -> the next state."""
         return self.cell(x, state)
 
 

@@ -84,9 +84,11 @@ class GaussianMixture(LatentVariableModel):
         return {"loss": -self.log_prob(batch.x).mean()}
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """ValueError for items of another shape; points have no other bounds."""
         super(LatentVariableModel, self).check(x, y)  # its own asks for the prior's mean, and components have none
 
     def start(self, draw) -> None:
+        """Means by k-means++ on up to 10 000 items; every covariance is that of them all."""
         x = draw(10_000).x.to(self.means.dtype)
         chosen = x[torch.randint(len(x), (1,))]
         while len(chosen) < self.components:

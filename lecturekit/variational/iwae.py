@@ -74,6 +74,7 @@ class IWAE(LatentVariableModel):
         return self.model.codes(x, y)
 
     def start(self, draw) -> None:
+        """Start the inner model, if it has not been started."""
         if not self.model.started:
             self.model.start(draw)
             self.model.started.fill_(True)

@@ -44,14 +44,17 @@ class LinearGaussian(LatentVariableModel):
         self.log_scale = nn.Parameter(torch.zeros(latent))
 
     def prior(self, y: Tensor | None = None) -> Independent:
+        """p(z) = N(0, I) over (latent,)."""
         zero = torch.zeros_like(self.offset)
         return nets.gaussian(zero, zero)
 
     def encode(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Independent:
+        """q(z | x), a batch of B diagonal Gaussians over (latent,)."""
         mean = x.to(self.offset.dtype) @ self.recognize.T + self.offset
         return nets.gaussian(mean, self.log_scale.expand_as(mean))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
+        """p(x | z), a batch (*lead) of Gaussians over (dimensions,) with standard deviation `noise`."""
         mean = z @ self.weight.T + self.bias
         return nets.gaussian(mean, torch.full_like(mean, self.noise).log())
 
