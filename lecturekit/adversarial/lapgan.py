@@ -230,9 +230,7 @@ class LAPGAN(GenerativeModel):
         super().check(x, y)
         check_signed(self, x)
         if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
-            raise ValueError(
-                f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images"
-            )
+            raise ValueError(f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images")
 
     def at(self, batch: Batch, k: int) -> Batch:
         """What the game of level k is played on: its images, and their low. Every player of a round asks, one computes."""
