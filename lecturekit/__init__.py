@@ -1,4 +1,14 @@
-"""Deep generative models: one thin, tested package under an executable course."""
+"""Deep generative models: one thin, tested package under an executable course.
+
+>>> from lecturekit import fit
+>>> from lecturekit.variational import VAE
+>>> model, bits = VAE((4,), latent=2, hidden=(8,)), torch.tensor([[0.0, 1.0, 1.0, 0.0]]).repeat(64, 1)
+>>> history = fit(model, bits, epochs=2, batch_size=16, progress=False)
+>>> list(history), len(history["model/loss"])
+(['model/loss', 'model/reconstruction', 'model/kl'], 8)
+>>> model.sample(3).shape
+torch.Size([3, 4])
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

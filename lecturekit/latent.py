@@ -21,7 +21,17 @@ from lecturekit.model import Batch, GenerativeModel, Terms
 
 
 class LatentVariableModel(GenerativeModel):
-    """A model p(x, z) of data and latents with an approximate posterior q(z | x)."""
+    """A model p(x, z) of data and latents with an approximate posterior q(z | x).
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> model, x = LinearGaussian(3, latent=1), torch.randn(4, 3)
+    >>> log_w = model.log_weights(x, k=5)
+    >>> bool((log_w.logsumexp(0) - math.log(5) >= log_w.mean(0)).all())  # L_k of these samples is at least their ELBO
+    True
+    >>> model.match_posterior()  # now q is the posterior, and every weight is p(x)
+    >>> torch.allclose(model.log_weights(x, k=5), model.log_prob(x).expand(5, 4), atol=1e-4)
+    True
+    """
 
     # Whether z is a differentiable function of q's parameters. `paths` below notes it; a model that overrides `paths` says
     # so itself, or minus its ELBO is refused as a loss.
@@ -40,6 +50,7 @@ class LatentVariableModel(GenerativeModel):
         raise NotImplementedError
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for data outside the support of p(x | z)."""
         super().check(x, y)
         p = self.decode(self.prior(y).mean, y)
         if not p.support.check(x).all():

@@ -5,9 +5,11 @@ its players are, what each of them moves and which loss each descends; `fit` pla
 "On Unifying Deep Generative Models", argue that this is more than a manner of speaking.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,11 @@ class Batch:
     streams: every stream by its name, each a Batch of its own: batch["labelled"].x.
     progress: 0-dim, on the device, in [0, 1): how much of the training is over, for warm-up.
     memo: a cache for one round, detached; whoever reads it must be able to compute it again.
+
+    >>> labelled = Batch(torch.zeros(5, 2), torch.arange(5))
+    >>> batch = Batch(torch.zeros(3, 2), streams={"labelled": labelled})
+    >>> len(batch), batch["labelled"].y
+    (3, tensor([0, 1, 2, 3, 4]))
     """
 
     x: Tensor
@@ -44,7 +51,11 @@ class Batch:
 
 
 def adam(parameters: list[nn.Parameter]) -> Optimizer:
-    """The default optimizer: fused Adam with a learning rate of 1e-3."""
+    """The default optimizer: fused Adam with a learning rate of 1e-3.
+
+    >>> adam([nn.Parameter(torch.zeros(1))]).defaults["lr"]
+    0.001
+    """
     return Adam(parameters, lr=1e-3, fused=True)
 
 
@@ -57,6 +68,11 @@ class Player:
     schedule: progress in [0, 1) -> factor on the base learning rate.
     after: called after each step, under no_grad (the clipping of a WGAN).
     clip: the largest norm that this player's gradient may have; longer ones are scaled down to it.
+
+    >>> net = nn.Linear(2, 1)
+    >>> critic = Player(name="critic", moves=net, loss=lambda batch: {"loss": net(batch.x).mean()}, turns=5)
+    >>> [p.shape for p in critic.parameters()]
+    [torch.Size([1, 2]), torch.Size([1])]
     """
 
     name: str
@@ -81,6 +97,20 @@ class GenerativeModel(nn.Module):
 
     event_shape: the shape of one item, (C, H, W) for images, (D,) for points.
     simultaneous: True lets all players compute their gradients before any of them steps.
+
+    >>> class Mean(GenerativeModel):
+    ...     event_shape = (2,)
+    ...
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.mean = nn.Parameter(torch.zeros(2))
+    ...
+    ...     def loss(self, batch):
+    ...         return {"loss": (batch.x - self.mean).square().sum(1).mean()}
+    >>> Mean().loss(Batch(torch.ones(3, 2)))["loss"].item()
+    2.0
+    >>> Mean()
+    Mean(event_shape=(2,))
     """
 
     event_shape: tuple[int, ...]
@@ -118,10 +148,40 @@ class GenerativeModel(nn.Module):
         """n draws from the model, (n, *event_shape)."""
         raise NotImplementedError(f"{type(self).__name__} cannot be sampled: it does not override sample")
 
+    def extra_repr(self) -> str:
+        """What print(model) says beside its modules: `event_shape`, and the constructor's arguments among its `options`."""
+        arguments = ["event_shape"]
+        for cls in type(self).__mro__:
+            taken = inspect.signature(vars(cls)["__init__"]).parameters if "__init__" in vars(cls) else {}
+            arguments += [name for name in taken if name not in arguments]
+            if taken and not any(argument.kind is argument.VAR_KEYWORD for argument in taken.values()):
+                break  # else the rest goes to the base
+        held = {"event_shape": getattr(self, "event_shape", None)} | options(self)
+        return ", ".join(f"{name}={held[name]!r}" for name in arguments if held.get(name) is not None)
+
+
+def options(module: nn.Module) -> dict[str, Any]:
+    """A module's own numbers, words and tuples, without those that change while it is used: what decides a run of it
+    beside its tensors.
+
+    >>> options(nn.Linear(3, 2))
+    {'in_features': 3, 'out_features': 2}
+    """
+    changing = ("training", "reparameterized", "call_super_init", "dump_patches")
+    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
+    return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}
+
 
 @contextmanager
 def own_rng(device: torch.device, seed: int) -> Iterator[None]:
-    """Start from `seed` inside, on the CPU and on the device, and leave the caller's random numbers as they were."""
+    """Start from `seed` inside, on the CPU and on the device, and leave the caller's random numbers as they were.
+
+    >>> before = torch.get_rng_state()
+    >>> with own_rng(torch.device("cpu"), seed=7):
+    ...     noise = torch.randn(3)
+    >>> torch.equal(torch.get_rng_state(), before)
+    True
+    """
     before = [(generator, generator.get_state()) for generator in generators(device)]
     for generator, _ in before:
         generator.manual_seed(seed)
@@ -133,7 +193,11 @@ def own_rng(device: torch.device, seed: int) -> Iterator[None]:
 
 
 def generators(device: torch.device) -> list[torch.Generator]:
-    """The generators that torch draws from by default on the CPU and on this device."""
+    """The generators that torch draws from by default on the CPU and on this device.
+
+    >>> generators(torch.device("cpu")) == [torch.default_generator]
+    True
+    """
     if device.type == "cuda":
         index = torch.cuda.current_device() if device.index is None else device.index
         return [torch.default_generator, torch.cuda.default_generators[index]]
@@ -143,7 +207,11 @@ def generators(device: torch.device) -> list[torch.Generator]:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model is: where its first parameter or buffer is."""
+    """Where the model is: where its first parameter or buffer is.
+
+    >>> device_of(nn.Linear(2, 1))
+    device(type='cpu')
+    """
     for tensor in (*model.parameters(), *model.buffers()):
         return tensor.device
     raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or to look at")
@@ -154,6 +222,13 @@ def evaluating(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
     """Look at a model without disturbing it: eval mode, no gradients, random numbers of its own; gives its device.
 
     Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were.
+
+    >>> model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+    >>> with evaluating(model):
+    ...     model.training, torch.is_grad_enabled()
+    (False, False)
+    >>> model.training
+    True
     """
     modes = {module: module.training for module in model.modules()}
     device = device_of(model)

@@ -1,6 +1,8 @@
 """What holds for every model of the project. Add yours to MODELS: a name, how to build it tiny, and a debug batch."""
 
 import copy
+import inspect
+import re
 
 import pytest
 import torch
@@ -200,6 +202,30 @@ def test_samples_have_the_event_shape_and_no_graph(case):
     sample = model.sample(5, None if y is None else y[:5])
     assert sample.shape == (5, *x.shape[1:]) == (5, *model.event_shape)
     assert not sample.requires_grad
+
+
+def test_print_says_what_a_model_was_made_with(case):
+    model, _ = case
+    head = next(line for line in f"{model}\n".splitlines() if "event_shape=" in line)
+    assert f"event_shape={tuple(model.event_shape)}" in head
+    for name in inspect.signature(type(model)).parameters:
+        held = vars(model).get(name)
+        if isinstance(held, bool | int | float | str | tuple):
+            assert re.search(rf"\b{name}={re.escape(repr(held))}(,|\)|$)", head), name
+    assert not re.search(r"\b(started|_\w+|training|reparameterized)=|=None|tensor\(|<", head)
+
+
+def test_print_of_some_models():
+    assert repr(MODELS["cvae"][0]()).splitlines()[1].strip() == (
+        "event_shape=(1, 4, 3), condition=(3,), latent=2, conditional_prior=True, likelihood='bernoulli'"
+    )
+    dcgan_of_squares = DCGAN((1, 12, 8), latent=3, width=2, game="least-squares", turns=2)  # turns is handed on to GAN
+    assert repr(dcgan_of_squares).splitlines()[1].strip() == (
+        "event_shape=(1, 12, 8), latent=3, game='least-squares', turns=2, targets=(1.0, 0.0)"
+    )
+    assert repr(MODELS["pixelcnn"][0]()).splitlines()[1].strip() == (
+        "event_shape=(1, 4, 3), levels=2, kind='pixelcnn', order=('right', 'down')"
+    )
 
 
 def test_latent_contract(case):

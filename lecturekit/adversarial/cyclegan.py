@@ -39,7 +39,11 @@ EXAMPLES = 64  # images of A that a model keeps, to have something to translate 
 
 
 class Residual(nn.Sequential):
-    """x plus what the layers make of it."""
+    """x plus what the layers make of it.
+
+    >>> Residual(nn.Linear(2, 2, bias=False), nn.ReLU())(torch.zeros(1, 2)).detach()
+    tensor([[0., 0.]])
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return x + super().forward(x)
@@ -50,6 +54,9 @@ def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, down
 
     The first map has `width` channels, each halving doubles them. Being convolutional it takes larger images, too.
     ValueError for sides that cannot be halved so often.
+
+    >>> generator((3, 32, 32), width=4, blocks=1)(torch.zeros(2, 3, 48, 40)).shape  # larger ones, too
+    torch.Size([2, 3, 48, 40])
     """
     channels, *size = event_shape
     # padding by reflection needs more pixels than it adds: 3 at the image, 1 at the innermost map
@@ -76,6 +83,9 @@ def discriminator(event_shape: Sequence[int], width: int = 64, layers: int = 3) 
     """(n, C, H, W) -> a map of values (n, 1, h, w), each about a patch of the image: `layers` halvings, all kernels 4 x 4.
 
     ValueError for images of which nothing would be left.
+
+    >>> discriminator((3, 64, 64), width=4)(torch.zeros(2, 3, 64, 64)).shape
+    torch.Size([2, 1, 6, 6])
     """
     channels, *size = event_shape
     net, before = [], channels
@@ -96,6 +106,9 @@ def receptive_field(net: nn.Module) -> int:
     """The side of the patch, in pixels, that one output of a row of convolutions sees.
 
     Norms are not counted: statistics over a whole map let every output know a little of all pixels.
+
+    >>> receptive_field(discriminator((3, 64, 64), width=4, layers=3))
+    70
     """
     side, step = 1, 1
     for layer in net.modules():
@@ -110,6 +123,14 @@ class ImagePool(nn.Module):
     In training each fake is stored and handed on while there is room; then, with probability 1/2, it is exchanged for a
     stored one. The fakes of one batch are exchanged at different places, so `size` of them at most. In eval mode, and
     with size 0, fakes pass.
+
+    >>> pool = ImagePool(2, (1,))
+    >>> pool(torch.tensor([[1.0], [2.0]])), int(pool.count)  # there is room: stored, and handed on
+    (tensor([[1.],
+            [2.]]), 2)
+    >>> later = pool(torch.tensor([[3.0], [4.0]]))  # each is one of these, or one of the stored ones
+    >>> set(later.flatten().tolist()) <= {1.0, 2.0, 3.0, 4.0}
+    True
     """
 
     def __init__(self, size: int, event_shape: Sequence[int]):
@@ -148,6 +169,13 @@ class CycleGAN(GenerativeModel):
     decay: the share of the training, at its end, in which all learning rates fall linearly to 0.
     generators: (A to B, B to A), discriminators: (of A, of B): any networks in place of the published ones.
     optimizer: of each player.
+
+    >>> model = CycleGAN((1, 8, 8), width=2, blocks=1, downs=1, layers=1)
+    >>> [player.name for player in model.players()]
+    ['generators', 'discriminator-a', 'discriminator-b']
+    >>> a = torch.rand(3, 1, 8, 8) * 2 - 1
+    >>> model.translate(a, to="b").shape, model.rate(0.25), model.rate(0.75)
+    (torch.Size([3, 1, 8, 8]), 1.0, 0.5)
     """
 
     def __init__(
@@ -173,7 +201,7 @@ class CycleGAN(GenerativeModel):
         self.event_shape = tuple(event_shape)
         to_b, to_a = generators or (generator(event_shape, width, blocks, downs) for _ in "ba")
         of_a, of_b = discriminators or (discriminator(event_shape, width, layers) for _ in "ab")
-        # by the domain to which a generator leads, and that a discriminator tells from fakes
+        # by the domain to which a generator leads, and whose images a discriminator distinguishes from fakes
         self.generators, self.discriminators = (
             nn.ModuleDict({"b": to_b, "a": to_a}),
             nn.ModuleDict({"a": of_a, "b": of_b}),
@@ -183,6 +211,7 @@ class CycleGAN(GenerativeModel):
         self.register_buffer("examples", torch.zeros(EXAMPLES, *event_shape))
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1."""
         super().check(x, y)
         check_signed(self, x)
 

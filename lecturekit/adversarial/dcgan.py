@@ -11,6 +11,11 @@
     ReLU in G, tanh at its end; LeakyReLU(0.2) in D
     weights from N(0, 0.02), section 4                 `initialize`
     Adam, rate 2e-4, beta_1 = 0.5, batches of 128      gan.adam
+
+>>> generator((3, 32, 32), latent=10, width=4)(torch.randn(2, 10)).shape
+torch.Size([2, 3, 32, 32])
+>>> discriminator((3, 32, 32), width=4)(torch.zeros(2, 3, 32, 32)).shape
+torch.Size([2])
 """
 
 from collections.abc import Sequence
@@ -22,7 +27,11 @@ from lecturekit.adversarial.gan import GAN
 
 
 def scales(event_shape: Sequence[int]) -> tuple[list[tuple[int, int]], int]:
-    """The sizes (H, W) of the maps from an image of `event_shape` down, halved while both sides are even and above 7."""
+    """The sizes (H, W) of the maps from an image of `event_shape` down, halved while both sides are even and above 7.
+
+    >>> scales((3, 64, 64))
+    ([(64, 64), (32, 32), (16, 16), (8, 8), (4, 4)], 3)
+    """
     channels, *size = event_shape
     sizes = [tuple(size)]
     while all(side % 2 == 0 and side > 7 for side in sizes[-1]):
@@ -68,7 +77,12 @@ def discriminator(event_shape: Sequence[int], width: int = 64, normalize: bool =
 
 
 def initialize(net: nn.Sequential) -> nn.Sequential:
-    """Weights from N(0, 0.02), the norms' factors from N(1, 0.02), biases 0."""
+    """Weights from N(0, 0.02), the norms' factors from N(1, 0.02), biases 0.
+
+    >>> net = initialize(nn.Sequential(nn.Linear(300, 300)))
+    >>> round(net[0].weight.std().item(), 3), net[0].bias.abs().max().item()
+    (0.02, 0.0)
+    """
     for layer in net.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
             nn.init.normal_(layer.weight, float(isinstance(layer, nn.BatchNorm2d)), 0.02)
@@ -81,6 +95,10 @@ class DCGAN(GAN):
     """A GAN on the convolutional nets above, for images from 28 to 64 pixels a side, grey or in colour.
 
     width: channels of the largest hidden map; 128 in [1] for 64 x 64 images. The rest is GAN's.
+
+    >>> model = DCGAN((1, 28, 28), latent=10, width=4, game="least-squares")
+    >>> model.game, model.sample(2).shape
+    ('least-squares', torch.Size([2, 1, 28, 28]))
     """
 
     def __init__(

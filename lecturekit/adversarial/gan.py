@@ -1,5 +1,5 @@
-"""Generative adversarial networks: a generator learns from a discriminator, which learns to tell its samples
-from data.
+"""Generative adversarial networks: a generator learns from a discriminator, which learns to distinguish its
+samples from data.
 
 [1] Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio (2014). Generative Adversarial Nets.
     arXiv:1406.2661
@@ -32,12 +32,23 @@ GAMES = {
 
 
 def adam(parameters: list[nn.Parameter]) -> Optimizer:
-    """Adam with a rate of 2e-4 and beta_1 = 0.5, as in Radford et al. (2016), arXiv:1511.06434."""
+    """Adam with a rate of 2e-4 and beta_1 = 0.5, as in Radford et al. (2016), arXiv:1511.06434.
+
+    >>> adam([nn.Parameter(torch.zeros(1))]).defaults["betas"]
+    (0.5, 0.999)
+    """
     return Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
 def check_signed(model: GenerativeModel, x: Tensor) -> None:
-    """ValueError for images that do not run from -1 to 1."""
+    """ValueError for images that do not run from -1 to 1.
+
+    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.rand(5, 1, 4, 4) * 2 - 1)
+    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.ones(5, 1, 4, 4))
+    Traceback (most recent call last):
+        ...
+    ValueError: GAN wants images from -1 to 1 (view="signed"), and these run from 1 to 1
+    """
     if len(model.event_shape) == 3 and (x.min() >= 0 or x.abs().max() > 1):
         raise ValueError(
             f'{type(model).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
@@ -56,6 +67,14 @@ class GAN(GenerativeModel):
     turns: steps of the discriminator for each of the generator, each on a batch of its own.
     targets: what the discriminator should say of real items and of fakes; (0.9, 0.0) smooths one side.
     optimizer: of each player.
+
+    >>> model, x = GAN((1, 4, 4), latent=2, hidden=8, turns=3), torch.rand(5, 1, 4, 4) * 2 - 1
+    >>> [(player.name, player.turns) for player in model.players()]
+    [('discriminator', 3), ('generator', 1)]
+    >>> list(model.discriminator_loss(Batch(x)))
+    ['loss', 'real', 'fake']
+    >>> model.sample(7).shape
+    torch.Size([7, 1, 4, 4])
     """
 
     def __init__(
@@ -88,14 +107,16 @@ class GAN(GenerativeModel):
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1."""
         super().check(x, y)
         check_signed(self, x)
 
     def condition(self, batch: Batch) -> tuple:
-        """What both networks are told beside the noise or the item; a conditional GAN tells them something."""
+        """What both networks are given beside the noise or the item: nothing, except in a conditional GAN."""
         return ()
 
     def noise(self, n: int) -> Float[Tensor, "n latent"]:
+        """z: n draws from the standard Gaussian."""
         return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
     def fakes(self, n: int, *given) -> Tensor:

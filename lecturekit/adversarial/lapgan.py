@@ -13,6 +13,17 @@
 
 Every stage but the coarsest is trained on the low of data, never on one that was generated: the games do not wait for each
 other, and no player ever sees a whole sample.
+
+>>> x = torch.rand(2, 1, 28, 28)
+>>> reduce(x).shape, expand(reduce(x)).shape
+(torch.Size([2, 1, 14, 14]), torch.Size([2, 1, 28, 28]))
+>>> [tuple(band.shape[2:]) for band in pyramid(x, levels=3)]
+[(28, 28), (14, 14), (7, 7)]
+>>> torch.allclose(collapse(pyramid(x, levels=3)), x, atol=1e-6)
+True
+>>> low, noise = torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)
+>>> ConditionalConvNet(nn.Conv2d(2, 1, 1), (1, 8, 8), classes=0, generator=True)(noise, low).shape
+torch.Size([2, 1, 8, 8])
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +52,11 @@ def expand(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c 2*h 2*w"]:
 
 
 def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
-    """The Gaussian pyramid I_0 = x, ..., I_K, K = levels - 1."""
+    """The Gaussian pyramid I_0 = x, ..., I_K, K = levels - 1.
+
+    >>> [tuple(image.shape[2:]) for image in images(torch.zeros(2, 1, 28, 28), levels=3)]
+    [(28, 28), (14, 14), (7, 7)]
+    """
     found = [x]
     while len(found) < levels:
         found.append(reduce(found[-1]))
@@ -49,13 +64,23 @@ def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
 
 
 def pyramid(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
-    """The Laplacian pyramid h_0, ..., h_K: what each image has and the next, expanded, has not; then the coarsest image."""
+    """The Laplacian pyramid h_0, ..., h_K: what each image has and the next, expanded, has not; then the coarsest image.
+
+    >>> details, coarsest = pyramid(torch.ones(1, 1, 4, 4), levels=2)
+    >>> bool(details.abs().max() < 1e-6), coarsest.shape  # an even surface has no details
+    (True, torch.Size([1, 1, 2, 2]))
+    """
     gaussian = images(x, levels)
     return [fine - expand(coarse) for fine, coarse in pairwise(gaussian)] + gaussian[-1:]
 
 
 def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
-    """The image whose pyramid this is: exactly so, whatever `reduce` and `expand` do."""
+    """The image whose pyramid this is: exactly so, whatever `reduce` and `expand` do.
+
+    >>> x = torch.rand(2, 1, 28, 28)
+    >>> torch.allclose(collapse(pyramid(x, levels=3)), x, atol=1e-6)
+    True
+    """
     *details, image = bands
     for detail in reversed(details):
         image = expand(image) + detail
@@ -63,13 +88,18 @@ def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
 
 
 class ConditionalMLP(nn.Module):
-    """A net at the coarsest level, where images are small enough for full layers; labels, if any, go in as one-hot codes."""
+    """A net at the coarsest level, where images are small enough for full layers; labels, if any, go in as one-hot codes.
+
+    >>> ConditionalMLP(nn.Linear(4 + 3, 1), classes=3)(torch.zeros(2, 1, 2, 2), torch.tensor([0, 2])).shape
+    torch.Size([2, 1])
+    """
 
     def __init__(self, net: nn.Module, classes: int):
         super().__init__()
         self.net, self.classes = net, classes
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """x: (n, ...), flattened; y: (n,) labels, where the net has classes."""
         x = x.flatten(1)
         return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
 
@@ -96,7 +126,12 @@ class ConditionalConvNet(nn.Module):
 
 
 class Stage(GAN):
-    """The game of one level: a GAN whose networks are told low, except at the coarsest level, and the label, if there are any."""
+    """The game of one level: a GAN whose networks are given low, except at the coarsest level, and the label, if there is one.
+
+    >>> coarsest, finer = reversed(LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8).stages)
+    >>> coarsest.noise(3).shape, finer.noise(3).shape
+    (torch.Size([3, 10]), torch.Size([3, 1, 28, 28]))
+    """
 
     def __init__(
         self,
@@ -134,6 +169,7 @@ class Stage(GAN):
         self.coarsest, self.classes = coarsest, classes
 
     def condition(self, batch: Batch) -> tuple:
+        """low (n, C, h, w), except at the coarsest level, and the labels (n,), if there are classes."""
         low = () if self.coarsest else (batch["low"].x,)
         return (*low, batch.y) if self.classes else low
 
@@ -150,8 +186,14 @@ class LAPGAN(GenerativeModel):
     levels: images in the pyramid: 28, 14 and 7 pixels for three.
     latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
     width: channels of the finer levels' nets. hidden: units of the coarsest generator; its discriminator has half of them.
-    classes: how many, for a generator that is told the class; 0 for none.
+    classes: how many, for networks that are given the class; 0 for none.
     game, optimizer: as in GAN. The widths are those of the code published with [1].
+
+    >>> model = LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8, classes=3)
+    >>> [player.name for player in model.players()]
+    ['discriminator-28x28', 'generator-28x28', 'discriminator-14x14', 'generator-14x14']
+    >>> [image.shape for image in model.draw(2, torch.tensor([0, 2]))]
+    [torch.Size([2, 1, 14, 14]), torch.Size([2, 1, 28, 28])]
     """
 
     def __init__(
@@ -184,12 +226,11 @@ class LAPGAN(GenerativeModel):
         )
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images that do not run from -1 to 1, and for absent or unknown labels."""
         super().check(x, y)
         check_signed(self, x)
         if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
-            raise ValueError(
-                f"this LAPGAN is told classes: give it labels from 0 to {self.classes - 1} with the images"
-            )
+            raise ValueError(f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images")
 
     def at(self, batch: Batch, k: int) -> Batch:
         """What the game of level k is played on: its images, and their low. Every player of a round asks, one computes."""

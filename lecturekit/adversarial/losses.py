@@ -15,6 +15,13 @@
 
 Logits may have any shape, (B,) or the map of a discriminator of patches: means go over all of it. Losses are
 0-dim and in nats, where they are logarithms at all.
+
+>>> real, fake = torch.tensor([2.0, 1.0]), torch.tensor([-1.0, -3.0])
+>>> torch.allclose(cross_entropy(real, fake), -value(real, fake))
+True
+>>> steep = lambda x: x @ torch.tensor([3.0, 4.0])  # its slope is 5 everywhere
+>>> gradient_penalty(steep, torch.zeros(2, 2), torch.ones(2, 2))  # (5 - 1)^2
+tensor([16., 16.])
 """
 
 from collections.abc import Callable
@@ -25,7 +32,11 @@ from torch.nn import functional as F
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
-    """V = E log D(x) + E log(1 - D(G(z))), what D raises and G lowers [1, eq. 1]; -log 4 where D is 1/2 everywhere."""
+    """V = E log D(x) + E log(1 - D(G(z))), what D raises and G lowers [1, eq. 1]; -log 4 where D is 1/2 everywhere.
+
+    >>> value(torch.zeros(4), torch.zeros(4))  # D = 1/2: -log 4
+    tensor(-1.3863)
+    """
     return -F.softplus(-real).mean() - F.softplus(fake).mean()
 
 
@@ -34,6 +45,13 @@ def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
 
     targets: what D should say of real items and of fakes. (0.9, 0.0) is one-sided smoothing [5]; (0.9, 0.1) smooths both
     sides, which keeps a share of the fakes' density in the numerator of the best D and so holds fakes where they are.
+
+    >>> cross_entropy(torch.zeros(4), torch.zeros(4))  # log 4
+    tensor(1.3863)
+    >>> best = torch.full((4,), math.log(0.9 / 0.1), requires_grad=True)  # D = 0.9, the smoothed target
+    >>> cross_entropy(best, torch.zeros(4), targets=(0.9, 0.0)).backward()
+    >>> bool(best.grad.abs().max() < 1e-6)
+    True
     """
     a, b = targets
     on_real = a * F.softplus(-real) + (1 - a) * F.softplus(real)
@@ -42,37 +60,69 @@ def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
 
 
 def minimax(fake: Tensor) -> Tensor:
-    """G's loss E log(1 - D(G(z))), its half of V: where D is sure of itself its slope vanishes, "saturates"."""
+    """G's loss E log(1 - D(G(z))), its half of V: where D is sure of itself its slope vanishes, "saturates".
+
+    >>> logit = torch.tensor([-10.0], requires_grad=True)  # D is sure that it is a fake
+    >>> minimax(logit).backward()
+    >>> bool(logit.grad.abs() < 1e-4)
+    True
+    """
     return -F.softplus(fake).mean()
 
 
 def non_saturating(fake: Tensor) -> Tensor:
-    """G's loss -E log D(G(z)): the same fixed point, and a slope where D is sure [1, section 3]."""
+    """G's loss -E log D(G(z)): the same fixed point, and a slope where D is sure [1, section 3].
+
+    >>> logit = torch.tensor([-10.0], requires_grad=True)
+    >>> non_saturating(logit).backward()
+    >>> round(logit.grad.item(), 3)
+    -1.0
+    """
     return F.softplus(-fake).mean()
 
 
 def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.0, 0.0)) -> Tensor:
-    """D's loss 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2, D unbounded; targets = (b, a) [2, eq. 2]."""
+    """D's loss 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2, D unbounded; targets = (b, a) [2, eq. 2].
+
+    >>> least_squares(torch.ones(4), torch.zeros(4)), least_squares(torch.zeros(4), torch.ones(4))
+    (tensor(0.), tensor(1.))
+    """
     return ((real - targets[0]).square().mean() + (fake - targets[1]).square().mean()) / 2
 
 
 def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
-    """G's loss 1/2 E (D(G(z)) - c)^2 [2, eq. 2]."""
+    """G's loss 1/2 E (D(G(z)) - c)^2 [2, eq. 2].
+
+    >>> least_squares_generator(torch.zeros(4))
+    tensor(0.5000)
+    """
     return (fake - target).square().mean() / 2
 
 
 def critic(real: Tensor, fake: Tensor) -> Tensor:
-    """The critic's loss E f(G(z)) - E f(x): minus its estimate of the Wasserstein distance, if f is 1-Lipschitz [3]."""
+    """The critic's loss E f(G(z)) - E f(x): minus its estimate of the Wasserstein distance, if f is 1-Lipschitz [3].
+
+    >>> critic(real=torch.tensor([3.0, 5.0]), fake=torch.tensor([1.0, 1.0]))
+    tensor(-3.)
+    """
     return fake.mean() - real.mean()
 
 
 def critic_generator(fake: Tensor) -> Tensor:
-    """G's loss -E f(G(z)) [3]."""
+    """G's loss -E f(G(z)) [3].
+
+    >>> critic_generator(torch.tensor([1.0, 3.0]))
+    tensor(-2.)
+    """
     return -fake.mean()
 
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """(B,) norms of the gradient of `critic` at every item of x, through which gradients flow on."""
+    """(B,) norms of the gradient of `critic` at every item of x, through which gradients flow on.
+
+    >>> gradient_norms(lambda x: x @ torch.tensor([3.0, 4.0]), torch.zeros(2, 2))
+    tensor([5., 5.])
+    """
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=torch.is_grad_enabled())
     return gradient.flatten(1).norm(dim=1)

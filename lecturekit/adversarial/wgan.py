@@ -24,12 +24,20 @@ from lecturekit.model import Batch, Player, Terms
 
 
 def rmsprop(parameters: list[nn.Parameter]) -> Optimizer:
-    """RMSProp with a rate of 5e-5, as in [1]."""
+    """RMSProp with a rate of 5e-5, as in [1].
+
+    >>> rmsprop([nn.Parameter(torch.zeros(1))]).defaults["lr"]
+    5e-05
+    """
     return RMSprop(parameters, lr=5e-5)
 
 
 def adam(parameters: list[nn.Parameter]) -> Optimizer:
-    """Adam with a rate of 1e-4 and betas of 0 and 0.9, as in [2], algorithm 1."""
+    """Adam with a rate of 1e-4 and betas of 0 and 0.9, as in [2], algorithm 1.
+
+    >>> adam([nn.Parameter(torch.zeros(1))]).defaults["betas"]
+    (0.0, 0.9)
+    """
     return Adam(parameters, lr=1e-4, betas=(0.0, 0.9), fused=True)
 
 
@@ -43,6 +51,14 @@ class WGAN(GAN):
     turns: steps of the critic for each of the generator.
     optimizer: of each player; by default the published one, Adam with the penalty and RMSProp with clipping.
     event_shape, latent, generator, discriminator, hidden: as in GAN. With the penalty the critic must not mix the items of a batch.
+
+    >>> model = WGAN((2,), latent=2, hidden=8)
+    >>> [(player.name, player.turns) for player in model.players()]
+    [('critic', 5), ('generator', 1)]
+    >>> model.discriminator = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Flatten(0))
+    >>> model.discriminator[0].weight.data[:] = torch.tensor([[1.0, 0.0]])  # a best critic of a shift to the right
+    >>> model.distance(torch.zeros(4, 2) + torch.tensor([3.0, 0.0]), torch.zeros(4, 2)).item()
+    3.0
     """
 
     def __init__(
@@ -86,6 +102,7 @@ class WGAN(GAN):
         return {"loss": losses.critic_generator(self.discriminate(self.fakes(len(batch))))}
 
     def clamp(self) -> None:
+        """Bring the critic's parameters back into [-clip, clip]."""
         for p in self.discriminator.parameters():
             p.clamp_(-self.clip, self.clip)
 

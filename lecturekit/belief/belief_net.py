@@ -24,7 +24,14 @@ LARGEST = 20  # bits that are enumerated: a million states
 
 
 def states(bits: int, like: Tensor) -> Float[Tensor, "states bits"]:
-    """All 2^bits settings of some bits, in counting order; ValueError for more than a million."""
+    """All 2^bits settings of some bits, in counting order; ValueError for more than a million.
+
+    >>> states(2, like=torch.zeros(()))
+    tensor([[0., 0.],
+            [0., 1.],
+            [1., 0.],
+            [1., 1.]])
+    """
     if bits > LARGEST:
         raise ValueError(
             f"{bits} free bits have 2^{bits} states, too many to enumerate (at most 2^{LARGEST}); draw samples instead"
@@ -41,6 +48,15 @@ class BeliefNet(GenerativeModel):
 
     `known` (n,) of bool, in the methods below, says which units are clamped to their values in `state`; by default
     those that are part of the data.
+
+    >>> net = BeliefNet(3, hidden=(0, 1)).requires_grad_(False)  # two rare causes of one effect
+    >>> net.weight[:], net.bias[:] = torch.tensor([[0.0, 0, 0], [0, 0, 0], [6, 6, 0]]), torch.tensor([-2.0, -2, -3])
+    >>> effect = net.place(torch.tensor([[1.0]]))
+    >>> net.marginals(effect)  # the effect makes each of them likely
+    tensor([[0.4550, 0.4550, 1.0000]])
+    >>> effect[:, 0] = 1
+    >>> net.marginals(effect, known=torch.tensor([True, False, True]))  # one, once known, explains the other away
+    tensor([[1.0000, 0.1244, 1.0000]])
     """
 
     def __init__(self, units: int, hidden: Sequence[int] = (), mask: Bool[Tensor, "units units"] | None = None):
@@ -105,6 +121,7 @@ class BeliefNet(GenerativeModel):
         return {"loss": -self.log_prob(batch.x).mean()}
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for items that are not of 0 and 1."""
         super().check(x, y)
         if not ((x == 0) | (x == 1)).all():
             raise ValueError(f"units are 0 or 1, but the data run from {x.min():.4g} to {x.max():.4g}")
@@ -120,6 +137,7 @@ class BeliefNet(GenerativeModel):
         return state
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """n draws of the visible units, (n, *event_shape)."""
         return self.draw(n)[:, self.visible]
 
     @torch.no_grad()

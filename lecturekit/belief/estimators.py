@@ -30,11 +30,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lecturekit import nets
-from lecturekit.model import Batch, Terms
+from lecturekit.model import Batch, Terms, options
 
 
 def bits(logits: Tensor, k: int | None = None) -> Tensor:
-    """Bits with these log odds, through which no gradient flows; k of each, in front, if k is given."""
+    """Bits with these log odds, through which no gradient flows; k of each, in front, if k is given.
+
+    >>> bits(torch.tensor([-100.0, 100.0]), k=3)
+    tensor([[0., 1.],
+            [0., 1.],
+            [0., 1.]])
+    """
     on = logits.detach().sigmoid()
     noise = torch.rand(on.shape if k is None else (k, *on.shape), device=on.device, dtype=on.dtype)
     return (noise < on).to(on.dtype)
@@ -43,7 +49,13 @@ def bits(logits: Tensor, k: int | None = None) -> Tensor:
 def sample_q(
     net, below: Tensor, k: int | None = None, start: int = 0, draw: Callable = bits
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Draw h_start+1 .. h_L from q, upwards from what lies `below` them: the bits, and the logits of their draw."""
+    """Draw h_start+1 .. h_L from q, upwards from what lies `below` them: the bits, and the logits of their draw.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> h, logits = sample_q(SigmoidBeliefNet((6,), layers=(4, 2)), torch.ones(3, 6), k=5)
+    >>> [tuple(layer.shape) for layer in h], [tuple(layer.shape) for layer in logits]
+    ([(5, 3, 4), (5, 3, 2)], [(3, 4), (5, 3, 2)])
+    """
     h, logits = [], []
     for layer in range(start, len(net.layers)):
         logits.append(net.recognize(layer, below))
@@ -53,7 +65,13 @@ def sample_q(
 
 
 def sample_p(net, n: int) -> tuple[list[Tensor], Tensor]:
-    """Draw h_1 .. h_L from p, from the top down: the bits, and the logits of p(x | h_1). Each has n rows."""
+    """Draw h_1 .. h_L from p, from the top down: the bits, and the logits of p(x | h_1). Each has n rows.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> h, pixels = sample_p(SigmoidBeliefNet((6,), layers=(4, 2)), n=3)
+    >>> [tuple(layer.shape) for layer in h], tuple(pixels.shape)
+    ([(3, 4), (3, 2)], (3, 6))
+    """
     h = [bits(net.top.expand(n, -1))]
     for layer in range(len(net.layers) - 1, 0, -1):
         h.insert(0, bits(net.generate(layer, h[0])))
@@ -61,27 +79,59 @@ def sample_p(net, n: int) -> tuple[list[Tensor], Tensor]:
 
 
 def log_mass(bits: Tensor, logits: Tensor) -> Tensor:
+    """The log mass of bits (..., units), independent with these log odds, summed over units: (...), in nats.
+
+    >>> log_mass(torch.ones(5, 3), torch.zeros(5, 3))  # three coins of probability 1/2: 3 log 1/2
+    tensor([-2.0794, -2.0794, -2.0794, -2.0794, -2.0794])
+    """
     return nets.bernoulli(logits, 1).log_prob(bits)
 
 
 def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
-    """log p(x | h_1), ..., log p(h_L); with `start`, x is h_start and h what lies above it."""
+    """log p(x | h_1), ..., log p(h_L); with `start`, x is h_start and h what lies above it.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((6,), layers=(4, 2)), torch.ones(3, 6)
+    >>> h, logits = sample_q(net, x, k=5)
+    >>> log_w = sum(log_p(net, x, h)) - sum(log_q(h, logits))
+    >>> len(log_p(net, x, h)), log_w.shape
+    (3, torch.Size([5, 3]))
+    """
     below = [log_mass(b, net.generate(start + i, a)) for i, (b, a) in enumerate(zip([x, *h], h))]
     return [*below, log_mass(h[-1], net.top)]
 
 
 def log_q(h: list[Tensor], logits: list[Tensor]) -> list[Tensor]:
-    """log q(h_1 | x), ..., log q(h_L | h_L-1), given the logits."""
+    """log q(h_1 | x), ..., log q(h_L | h_L-1), given the logits.
+
+    >>> h, logits = [torch.ones(5, 3, 4), torch.zeros(5, 3, 2)], [torch.zeros(3, 4), torch.zeros(5, 3, 2)]
+    >>> [term.shape for term in log_q(h, logits)]
+    [torch.Size([5, 3]), torch.Size([5, 3])]
+    """
     return [log_mass(b, a) for b, a in zip(h, logits, strict=True)]
 
 
 def log_q_of(net, x: Tensor, h: list[Tensor]) -> list[Tensor]:
-    """log q of bits that were drawn in another way."""
+    """log q of bits that were drawn in another way.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((6,), layers=(4, 2)), torch.ones(3, 6)
+    >>> h, logits = sample_q(net, x, k=5)
+    >>> torch.allclose(sum(log_q_of(net, x, h)), sum(log_q(h, logits)), atol=1e-5)
+    True
+    """
     return log_q(h, [net.recognize(layer, below) for layer, below in enumerate([x, *h[:-1]])])
 
 
 def slope(surrogate: Tensor) -> Tensor:
-    """Zero, with the gradient of `surrogate`: the logged loss stays the objective, not the means to its gradient."""
+    """Zero, with the gradient of `surrogate`: the logged loss stays the objective, not the means to its gradient.
+
+    >>> a = torch.tensor(3.0, requires_grad=True)
+    >>> zero = slope(a.square())
+    >>> zero.backward()
+    >>> zero.item(), a.grad
+    (0.0, tensor(6.))
+    """
     return surrogate - surrogate.detach()
 
 
@@ -89,6 +139,11 @@ class Estimator(nn.Module):
     """How to learn p and q. k: samples of h per item and turn.
 
     Losses are minus the objective in nats, averaged over the batch. `sizes`: the pixels, then the units of every layer.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net = SigmoidBeliefNet((6,), layers=(4, 2), estimator="nvil", k=3)
+    >>> list(net.estimator.losses()), net.estimator.k
+    (['model'], 3)
     """
 
     def __init__(self, sizes: Sequence[int], k: int = 1):
@@ -96,6 +151,10 @@ class Estimator(nn.Module):
         if k < 1:
             raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
         self.k = k
+
+    def extra_repr(self) -> str:
+        """Its options, for print(model)."""
+        return ", ".join(f"{name}={value!r}" for name, value in options(self).items())
 
     def start(self, net, x: Tensor) -> None:
         """Set what depends on data, once."""
@@ -106,7 +165,14 @@ class Estimator(nn.Module):
 
 
 class ScoreFunction(Estimator):
-    """The gradient of the ELBO: that of log p, and (log p - log q) grad log q, right on average and very noisy."""
+    """The gradient of the ELBO: that of log p, and (log p - log q) grad log q, right on average and very noisy.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet, exact
+    >>> net, x = SigmoidBeliefNet((3,), layers=(2,)), torch.ones(1, 3)
+    >>> found = exact.compare(net, x, {"score": ScoreFunction([3, 2])}, draws=2000)["score"]
+    >>> found["z"] < 4, found["variance"] > found["signal"]  # right on average, and noise beyond what it estimates
+    (True, True)
+    """
 
     def loss(self, net, batch: Batch) -> Terms:
         x = net.flat(batch.x)
@@ -126,6 +192,14 @@ class NVIL(Estimator):
 
     A batch's own mean and variance count from the next batch on. In [1] they count at once, which ties the signal to
     the samples that it weighs: a small bias.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet, exact
+    >>> net, x = SigmoidBeliefNet((3,), layers=(2,)), torch.ones(1, 3)
+    >>> nvil = NVIL([3, 2])
+    >>> nvil.start(net, x)
+    >>> found = exact.compare(net, x, {"score": ScoreFunction([3, 2]), "nvil": nvil.eval()}, draws=2000)
+    >>> found["nvil"]["z"] < 4, found["nvil"]["variance"] < found["score"]["variance"]
+    (True, True)
     """
 
     def __init__(
@@ -151,10 +225,12 @@ class NVIL(Estimator):
         return found or [b.new_zeros(()) for b in below]
 
     def start(self, net, x: Tensor) -> None:
+        """Set the running means and variances from the signals of x."""
         h, logits = sample_q(net, x, self.k)
         self.follow(self.signals(log_p(net, x, h), log_q(h, logits)), 0.0)
 
     def follow(self, rest: list[Tensor], decay: float) -> None:
+        """Move the running means and variances by a share 1 - decay towards those of `rest`, one (k, B) per layer."""
         self.mean.lerp_(torch.stack([r.mean() for r in rest]), 1 - decay)
         self.variance.lerp_(torch.stack([r.var(correction=0) for r in rest]), 1 - decay)
 
@@ -179,6 +255,13 @@ class VIMCO(Estimator):
     """The gradient of the bound L_k, k >= 2, in which each sample's signal is what it adds to the others [2].
 
     What L_k would be without sample i: log w_i replaced by the mean of the other log-weights.
+
+    >>> VIMCO([3, 2], k=2).signals(torch.tensor([[0.0], [0.0]]))  # none adds anything to the other
+    tensor([[0.],
+            [0.]])
+    >>> VIMCO([3, 2], k=2).signals(torch.tensor([[math.log(3)], [0.0]]))  # log 2 less log 1, and less log 3
+    tensor([[ 0.6931],
+            [-0.4055]])
     """
 
     def __init__(self, sizes: Sequence[int], k: int = 5):
@@ -207,6 +290,13 @@ class DisARM(Estimator):
 
     Several layers, as in [3]: a pair in one layer at a time, given a draw of those below, and above it two fresh draws
     of the net. The pair of the first layer also serves log p's own gradient.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet, exact
+    >>> net, x = SigmoidBeliefNet((3,), layers=(2,)), torch.ones(1, 3)
+    >>> rivals = {"score": ScoreFunction([3, 2], k=2), "disarm": DisARM([3, 2])}  # of as many samples
+    >>> found = exact.compare(net, x, rivals, draws=2000)
+    >>> found["disarm"]["z"] < 4, found["disarm"]["variance"] < found["score"]["variance"]
+    (True, True)
     """
 
     def loss(self, net, batch: Batch) -> Terms:
@@ -231,6 +321,13 @@ class StraightThrough(Estimator):
     """Backward, a bit is taken for its probability [6, the variant with the sigmoid's derivative]: quiet, and biased.
 
     Exact only where log w is linear in the bits.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet, exact
+    >>> net, x = SigmoidBeliefNet((3,), layers=(2,)), torch.ones(1, 3)
+    >>> net.generative[0][0].weight.data *= 5  # no longer nearly linear
+    >>> found = exact.compare(net, x, {"score": ScoreFunction([3, 2]), "through": StraightThrough([3, 2])}, draws=2000)
+    >>> found["through"]["z"] > 4, found["through"]["variance"] < found["score"]["variance"]
+    (True, True)
     """
 
     def loss(self, net, batch: Batch) -> Terms:
@@ -244,6 +341,11 @@ class Concrete(Estimator):
 
     The masses of all hidden units are replaced by Concrete densities, of y = logit(h), where they do not overflow. The
     loss is minus the ELBO of that model, not of the net of bits. temperatures: of q, and of p.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net = SigmoidBeliefNet((6,), layers=(4, 2), estimator="concrete", k=3)
+    >>> net.loss(Batch(torch.ones(5, 6)))["loss"].shape
+    torch.Size([])
     """
 
     def __init__(self, sizes: Sequence[int], k: int = 1, temperatures: tuple[float, float] = (2 / 3, 1 / 2)):
@@ -277,6 +379,11 @@ class WakeSleep(Estimator):
 
     The wake phase follows the ELBO. The sleep phase follows E_p[log q(h | x)]: the Kullback-Leibler divergence the
     other way round, KL(p(h | x) || q(h | x)), over samples of p in place of data. No bound on log p(x) needs to rise.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net = SigmoidBeliefNet((6,), layers=(4, 2), estimator="wake-sleep")
+    >>> [player.name for player in net.players()]
+    ['generative', 'recognition']
     """
 
     def losses(self) -> dict[str, Callable[..., Terms]]:
@@ -303,6 +410,12 @@ class ReweightedWakeSleep(WakeSleep):
     p follows sum_i w~_i grad log p(x, h_i), the gradient of L_k. q follows sum_i w~_i grad log q(h_i | x), which as k
     grows becomes the gradient of -KL(p(h | x) || q(h | x)) on data, and beside it the sleep phase: their sum, as in the
     authors' code.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net = SigmoidBeliefNet((6,), layers=(4, 2), estimator="reweighted-wake-sleep", k=3)
+    >>> x, h, weights, total = net.estimator.weighted_samples(net, Batch(torch.ones(2, 6)))
+    >>> weights.shape, torch.allclose(weights.sum(0), torch.ones(2))
+    (torch.Size([3, 2]), True)
     """
 
     def __init__(self, sizes: Sequence[int], k: int = 5):
@@ -320,11 +433,13 @@ class ReweightedWakeSleep(WakeSleep):
         return x, list(batch.memo["hidden"].split(net.layers, -1)), log_w.softmax(0), log_w.logsumexp(0)
 
     def wake(self, net, batch: Batch) -> Terms:
+        """Minus L_k, with the gradient of p alone."""
         x, h, weights, total = self.weighted_samples(net, batch)
         gain = (weights * sum(log_p(net, x, h))).sum(0)
         return {"loss": -(total - math.log(self.k) + slope(gain)).mean()}
 
     def sleep(self, net, batch: Batch) -> Terms:
+        """Minus the weighted log q(h | x) on data, and the loss of the sleep phase; both are logged."""
         x, h, weights, _ = self.weighted_samples(net, batch)
         wake = -(weights * sum(log_q_of(net, x, h))).sum(0).mean()
         sleep = super().sleep(net, batch)["loss"]

@@ -17,6 +17,12 @@ def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Ten
     """log p(x, h) and log q(h | x) for every h, which is states(all units): `paths` without chance.
 
     logsumexp(0) of the first is log p(x), softmax(0) the posterior. x: flat, (B, pixels).
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((4,), layers=(3, 2)), torch.tensor([[1.0, 0, 0, 1]])
+    >>> log_p, log_q = every_path(net, x)
+    >>> log_p.shape, torch.allclose(log_p.logsumexp(0), net.as_belief_net().log_prob(x), atol=1e-5)
+    (torch.Size([32, 1]), True)
     """
     settings = states(sum(net.layers), x)[:, None].expand(-1, len(x), -1)
     h = list(settings.split(net.layers, -1))
@@ -24,7 +30,14 @@ def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Ten
 
 
 def expected_bound(net, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
-    """E[L_k], over all k-tuples of hidden states; k = 1 is the ELBO. In nats, differentiable."""
+    """E[L_k], over all k-tuples of hidden states; k = 1 is the ELBO. In nats, differentiable.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((4,), layers=(3,)), torch.tensor([[1.0, 0, 0, 1]])
+    >>> evidence = every_path(net, x)[0].logsumexp(0)
+    >>> bool(expected_bound(net, x) <= expected_bound(net, x, k=3) <= evidence)
+    True
+    """
     if k * sum(net.layers) > LARGEST:
         raise ValueError(f"{k} times {sum(net.layers)} units are more than {LARGEST} bits: too many to enumerate")
     log_p, log_q = every_path(net, x)
@@ -64,7 +77,13 @@ class _Shifted:
 
 
 def exact_gradient(net, x: Tensor, k: int = 1) -> tuple[Float[Tensor, "batch p"], Float[Tensor, "batch q"]]:
-    """The gradient of E[L_k] for every item with respect to the biases: of p (x, then h_1 to h_L), and of q."""
+    """The gradient of E[L_k] for every item with respect to the biases: of p (x, then h_1 to h_L), and of q.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> of_p, of_q = exact_gradient(SigmoidBeliefNet((4,), layers=(3, 2)), torch.ones(6, 4))
+    >>> of_p.shape, of_q.shape
+    (torch.Size([6, 9]), torch.Size([6, 5]))
+    """
     shifted = _Shifted(net, len(x))
     return shifted.slopes(expected_bound(shifted, x, k).sum())
 
@@ -72,7 +91,14 @@ def exact_gradient(net, x: Tensor, k: int = 1) -> tuple[Float[Tensor, "batch p"]
 def gradients(
     estimator: Estimator, net, x: Tensor, draws: int
 ) -> tuple[Float[Tensor, "draws batch p"], Float[Tensor, "draws batch q"]]:
-    """What an estimator says of the same gradients, `draws` times, independently; upwards, as in `exact_gradient`."""
+    """What an estimator says of the same gradients, `draws` times, independently; upwards, as in `exact_gradient`.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((4,), layers=(3, 2)), torch.ones(6, 4)
+    >>> of_p, of_q = gradients(estimators.ScoreFunction([4, 3, 2]), net, x, draws=10)
+    >>> of_p.shape, of_q.shape
+    (torch.Size([10, 6, 9]), torch.Size([10, 6, 5]))
+    """
     many = x.repeat(draws, 1)
     shifted = _Shifted(net, len(many))
     batch = Batch(many)
@@ -87,6 +113,12 @@ def compare(net, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_000)
     Summed over units, averaged over items: "variance", of one draw; "bias", the squared distance of the mean from the
     exact gradient, less what noise alone would give; "signal", the squared length of the exact gradient. And "z", the
     largest distance of a single unit and item in standard errors.
+
+    >>> from lecturekit.belief import SigmoidBeliefNet
+    >>> net, x = SigmoidBeliefNet((3,), layers=(2,)), torch.ones(1, 3)
+    >>> found = compare(net, x, {"score": estimators.ScoreFunction([3, 2])}, draws=2000)["score"]
+    >>> list(found), abs(found["bias"]) < found["variance"] / 100
+    (['variance', 'bias', 'z', 'signal'], True)
     """
     out = {}
     for name, estimator in given.items():

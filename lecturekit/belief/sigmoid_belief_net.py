@@ -38,6 +38,11 @@ class SigmoidBeliefNet(LatentVariableModel):
         default linear, or with the same layers between.
     estimator: "score", "nvil", "vimco", "disarm", "straight-through", "concrete", "wake-sleep" or
         "reweighted-wake-sleep". options: what it takes, such as k, the samples per item; see belief/estimators.py.
+
+    >>> model, x = SigmoidBeliefNet((4,), layers=(3, 2)), torch.tensor([[1.0, 0, 0, 1]])
+    >>> exact = model.as_belief_net().log_prob(x)
+    >>> bool((model.bound(x, k=10_000) - exact).abs() < 0.05)
+    True
     """
 
     reparameterized = False
@@ -75,6 +80,7 @@ class SigmoidBeliefNet(LatentVariableModel):
         self.estimator.start(self, x[:1000])
 
     def flat(self, x: Tensor) -> Float[Tensor, "batch pixels"]:
+        """Items (B, *event_shape) as vectors, in the model's precision."""
         return x.to(self.top.dtype).flatten(1)
 
     def recognize(self, layer: int, below: Tensor) -> Tensor:

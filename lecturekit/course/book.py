@@ -153,9 +153,9 @@ def inline(text: str) -> str:
 def restructured(docstring: str) -> str:
     """A docstring in the house's form as reStructuredText.
 
-    Blank lines part it into paragraphs. One that is indented is a table or code and stays as it is. One of lines
-    `name: what it is`, indented where they go on, is a list of definitions, if it is not the first; one of lines
-    `[1] ...` is a list of references.
+    Blank lines part it into paragraphs. One that is indented is a table or code and stays as it is, and so does an
+    example, which begins with `>>>`. One of lines `name: what it is`, indented where they go on, is a list of
+    definitions, if it is not the first; one of lines `[1] ...` is a list of references.
     """
     out = []
     for i, block in enumerate(re.split(r"\n\s*\n", docstring.strip("\n"))):
@@ -168,6 +168,8 @@ def restructured(docstring: str) -> str:
             except SyntaxError:
                 language = "text"
             out += [f".. code-block:: {language}", "", *lines]
+        elif lines[0].startswith(">>> "):
+            out += [".. code-block:: pycon", "", *(f"    {line}" for line in lines)]
         elif i > 0 and all(ARGUMENT.fullmatch(line) for line in starts):
             for line in lines:
                 if found := ARGUMENT.fullmatch(line):

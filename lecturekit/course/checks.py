@@ -21,8 +21,18 @@ COUNTS = re.compile(r"\d+ (passed|failed|error|skipped)")
 STEPS = {
     "lint": lambda: [[*RUFF, "check"], [*RUFF, "format", "--check"]],
     "imports": lambda: [LINT_IMPORTS],
-    # A worker that has nothing left takes over what another has not begun.
-    "unit": lambda: [[*PLAIN, "--dist", "worksteal", *(f"--ignore={path}" for path in PAGES), "tests"]],
+    # With the examples in the docstrings. A worker that has nothing left takes over what another has not begun.
+    "unit": lambda: [
+        [
+            *PLAIN,
+            "--dist",
+            "worksteal",
+            *(f"--ignore={path}" for path in PAGES),
+            "--doctest-modules",
+            "tests",
+            "lecturekit",
+        ]
+    ],
     "chapters": lambda: [[*NBVAL, *(str(path.relative_to(ROOT)) for path in prepare())]],
     # The book on one worker, JupyterLab on the other. Without a Chromium some are skipped, and -rs says so.
     "pages": lambda: [[*PLAIN, "--dist", "loadfile", "-rs", *PAGES]],

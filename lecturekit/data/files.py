@@ -54,6 +54,7 @@ class Files:
         return Path(spec.submodule_search_locations[0], file)
 
     def damaged(self, path: Path, why) -> DataError:
+        """The DataError for a file that is not what it should be, with the cure."""
         cure = "delete it, and load again" if self.known else "install its package again"
         return DataError(f"{self.name}: {path} is truncated or altered ({why}); {cure}")
 

@@ -40,6 +40,15 @@ def folder(
 
     Raises DataError for a folder that is absent or empty, for an unreadable image (by name) and for images of
     different sizes without a ``size``; ValueError for an impossible ``size``.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     for i in range(10):
+    ...         Image.new("L", (6, 4)).save(f"{path}/{i}.png")
+    ...     images = folder(path)
+    >>> images.event_shape, len(images.train), len(images.valid), len(images.test)
+    ((1, 4, 6), 8, 1, 1)
     """
     view, path = View(view, levels), Path(path).expanduser()
     size = None if size is None else checked(size)

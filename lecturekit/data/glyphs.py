@@ -38,7 +38,12 @@ CELLS, HALF = 96, 0.75  # a field has 96 x 96 cells and reaches from -0.75 to 0.
 
 
 def draw(n: int, seed: int = 0) -> dict[str, Tensor]:
-    """The factors of n glyphs, each (n,): class and font int64, the others float32."""
+    """The factors of n glyphs, each (n,): class and font int64, the others float32.
+
+    >>> factors = draw(1000)
+    >>> list(factors), bool((factors["scale"] <= 1).all())
+    (['class', 'font', 'rotation', 'scale', 'thickness'], True)
+    """
     generator = torch.Generator().manual_seed(seed)
     factors = {
         "class": torch.randint(10, (n,), generator=generator),
@@ -56,6 +61,11 @@ def render(factors: Mapping[str, Tensor | float]) -> UInt8[Tensor, "n 1 28 28"]:
         their ranges, at the risk of digits that are cut off or filled.
 
     Raises ValueError for a missing or unknown factor, and for a class or font that does not exist.
+
+    >>> sevens = render({"class": 7, "font": 0, "rotation": 0.0, "scale": 1.0, "thickness": torch.tensor([1.5, 3.0])})
+    >>> thin, thick = sevens.sum((1, 2, 3))
+    >>> sevens.shape, bool(thin < thick)
+    (torch.Size([2, 1, 28, 28]), True)
     """
     if set(factors) != set(FACTORS):
         raise ValueError(f"glyphs have the factors {', '.join(FACTORS)}, not {', '.join(factors)}")

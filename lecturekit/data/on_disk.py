@@ -20,7 +20,17 @@ GREY, COLOUR = ("1", "L", "LA", "La"), ("P", "PA", "RGB", "RGBA", "RGBa", "CMYK"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FileSplit:
-    """Images that stay on the disk: what `Split` is for images in memory. Read in ``workers`` processes."""
+    """Images that stay on the disk: what `Split` is for images in memory. Read in ``workers`` processes.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     Image.new("L", (6, 4), color=255).save(f"{path}/white.png")
+    ...     split = FileSplit([Path(path, "white.png")], None, (1, 2, 2), View("unit"))
+    ...     split.batch(torch.tensor([0]))[0]
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
+    """
 
     files: list[Path]
     y: Tensor | None  # (N,) int64
@@ -135,7 +145,11 @@ def _collate(items):
 
 
 def checked(size) -> tuple[int, int, int]:
-    """``size`` as a tuple (C, H, W); ValueError if images cannot have it."""
+    """``size`` as a tuple (C, H, W); ValueError if images cannot have it.
+
+    >>> checked([3, 64, 64])
+    (3, 64, 64)
+    """
     if not (len(size) == 3 and size[0] in (1, 3) and min(size) > 0):
         raise ValueError(f"size={size!r}: give (C, H, W) with C = 1 or 3, such as (3, 64, 64)")
     return tuple(size)

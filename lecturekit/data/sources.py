@@ -275,7 +275,11 @@ SOURCES = {
 
 
 def names() -> list[str]:
-    """The names that ``load`` knows; it also takes the path of a folder of images."""
+    """The names that ``load`` knows; it also takes the path of a folder of images.
+
+    >>> names()[:3]
+    ['mnist-5k', 'digits-8x8', 'glyphs']
+    """
     return [*SOURCES, "toy2d"]
 
 
@@ -298,6 +302,13 @@ def load(
 
     Raises ValueError for an unknown name or view, DataError for data that are absent, damaged or of a wrong
     shape, ModuleNotFoundError for a package that this set needs. Sources and licences: data/README.md.
+
+    >>> digits = load("digits-8x8", view="binary")
+    >>> digits.train
+    Split(1439 x (1, 8, 8), view='binary', on cpu)
+    >>> x, y = digits.train.batch(torch.arange(3))
+    >>> x.shape, x.unique()
+    (torch.Size([3, 1, 8, 8]), tensor([0., 1.]))
     """
     name = os.fspath(name)
     if name == "toy2d":
@@ -373,7 +384,11 @@ def _toy2d(valid, density="two-moons"):
 
 
 def data_root(root=None) -> Path:
-    """The folder of downloads: ``root``, else LECTUREKIT_DATA, else data/ of this checkout, else ./data."""
+    """The folder of downloads: ``root``, else LECTUREKIT_DATA, else data/ of this checkout, else ./data.
+
+    >>> str(data_root("downloads"))
+    'downloads'
+    """
     checkout = Path(__file__).parents[2]
     default = checkout / "data" if (checkout / "pyproject.toml").is_file() else "data"
     return Path(root or os.environ.get("LECTUREKIT_DATA") or default).expanduser()

@@ -13,7 +13,14 @@ from lecturekit.data.views import View
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Items, their labels if there are any, and the view through which a model sees them."""
+    """Items, their labels if there are any, and the view through which a model sees them.
+
+    >>> split = Split(torch.tensor([[0, 255], [51, 102]], dtype=torch.uint8), torch.tensor([3, 7]), View("unit"))
+    >>> split.batch(torch.tensor([1]))
+    (tensor([[0.2000, 0.4000]]), tensor([7]))
+    >>> len(split[:1])
+    1
+    """
 
     x: Tensor  # (N, C, H, W) uint8 pixels, or (N, 2) float32 points
     y: Tensor | None  # (N,) int64
@@ -59,7 +66,12 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set in its splits."""
+    """A data set in its splits.
+
+    >>> split = Split(torch.zeros(4, 2), None, View("identity"))
+    >>> Dataset("zeros", train=split, valid=None, test=None).event_shape
+    (2,)
+    """
 
     name: str
     train: Split | FileSplit
@@ -70,11 +82,18 @@ class Dataset:
 
     @property
     def event_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of an image, (2,) of a point."""
         return self.train.event_shape
 
 
 def divided(name: str, pool: Split | FileSplit, test: Split | FileSplit, valid: int, **others) -> Dataset:
-    """A Dataset whose valid part is the last ``valid`` items of ``pool``; ValueError if it has no more than these."""
+    """A Dataset whose valid part is the last ``valid`` items of ``pool``; ValueError if it has no more than these.
+
+    >>> pool = Split(torch.zeros(10, 2), None, View("identity"))
+    >>> data = divided("zeros", pool, pool[:0], valid=3)
+    >>> len(data.train), len(data.valid), data.test
+    (7, 3, None)
+    """
     if not isinstance(valid, int) or not 0 <= valid < len(pool):
         raise ValueError(
             f"valid={valid}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
@@ -88,6 +107,10 @@ def tenths(y):
 
     Where a class has fewer than five items, a tenth of them would be none: then the tenths are of all items together.
     Returns the indices of train followed by valid, the indices of test (int64 tensors), and how many are for valid.
+
+    >>> pool, test, valid = tenths(np.repeat([0, 1], 20))
+    >>> len(pool), len(test), valid
+    (36, 4, 4)
     """
     if np.unique(y, return_counts=True)[1].min() < 5:
         y = np.zeros_like(y)

@@ -17,7 +17,12 @@ EXTENT = 4.0  # half the side of the square to draw
 
 
 class Density(Distribution):
-    """A distribution over (2,) that samples from a generator of its own choice."""
+    """A distribution over (2,) that samples from a generator of its own choice.
+
+    >>> grid = torch.cartesian_prod(*[torch.linspace(-4, 4, 161)] * 2)
+    >>> round((two_moons().log_prob(grid).exp().sum() * 0.05**2).item(), 2)  # all of its mass is in the square
+    1.0
+    """
 
     arg_constraints = MappingProxyType({})  # no parameters to check
     support = constraints.real_vector
@@ -41,6 +46,10 @@ class BentGaussians(Density):
     """Equal parts of Gaussians, x = bend(c_k + A_k z); ``bend`` preserves area and ``straighten`` undoes it.
 
     centres c: (K, 2). factors A: (2, 2) or (K, 2, 2).
+
+    >>> standard = BentGaussians(torch.zeros(1, 2), torch.eye(2))
+    >>> standard.log_prob(torch.zeros(2))  # -log(2 pi)
+    tensor(-1.8379)
     """
 
     def __init__(self, centres: Tensor, factors: Tensor, bend=lambda x: x, straighten=lambda x: x):
@@ -63,7 +72,11 @@ class BentGaussians(Density):
 
 
 class Checkerboard(Density):
-    """Uniform on the eight even fields of a 4 x 4 board over [-4, 4]^2; log_prob is -inf on the others."""
+    """Uniform on the eight even fields of a 4 x 4 board over [-4, 4]^2; log_prob is -inf on the others.
+
+    >>> Checkerboard().log_prob(torch.tensor([[-3.0, -3.0], [-1.0, -3.0]])).exp()  # 1/32, and 0
+    tensor([0.0312, 0.0000])
+    """
 
     def _draw(self, n, generator):
         row = torch.randint(4, (n,), generator=generator)
@@ -97,26 +110,45 @@ def _shear(sign):
 
 
 def ring_of_gaussians(scale: float = 0.25, radius: float = 2.5) -> Density:
-    """Eight Gaussians on a circle: does a GAN find every mode? Metz et al. (2017) have scale 0.02 and radius 2."""
+    """Eight Gaussians on a circle: does a GAN find every mode? Metz et al. (2017) have scale 0.02 and radius 2.
+
+    >>> ring_of_gaussians(scale=0.02, radius=2.0).centres.norm(dim=1).round(decimals=2).tolist()
+    [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    """
     return BentGaussians(_circle(torch.arange(8) * math.pi / 4, radius), scale * torch.eye(2))
 
 
 def two_moons() -> Density:
-    """Two interleaved half circles of radius 2 and thickness 0.2."""
+    """Two interleaved half circles of radius 2 and thickness 0.2.
+
+    >>> x = two_moons().sample((1000,))
+    >>> x.shape, torch.allclose(two_moons().log_prob(x), two_moons().log_prob(-x), atol=1e-3)  # one turned is the other
+    (torch.Size([1000, 2]), True)
+    """
     arc = _circle((torch.arange(64) + 0.5) * math.pi / 64)
     moons = torch.cat([arc, torch.tensor([1.0, 0.5]) - arc])
     return BentGaussians(2 * (moons - torch.tensor([0.5, 0.25])), 0.2 * torch.eye(2))
 
 
 def two_spirals() -> Density:
-    """Two spirals of one and a half turns and thickness 0.1."""
+    """Two spirals of one and a half turns and thickness 0.1.
+
+    >>> x = two_spirals().sample((1000,))
+    >>> torch.allclose(two_spirals().log_prob(x), two_spirals().log_prob(-x), atol=1e-3)
+    True
+    """
     angle = 3 * math.pi * ((torch.arange(160) + 0.5) / 160).sqrt()  # nearly even steps along the curve
     arm = angle[:, None] * _circle(angle) / 3
     return BentGaussians(torch.cat([arm, -arm]), 0.1 * torch.eye(2))
 
 
 def pinwheel() -> Density:
-    """Five long Gaussians around the centre, twisted by an angle that grows with the radius."""
+    """Five long Gaussians around the centre, twisted by an angle that grows with the radius.
+
+    >>> x, fifth = pinwheel().sample((1000,)), torch.tensor(2 * math.pi / 5)
+    >>> torch.allclose(pinwheel().log_prob(x), pinwheel().log_prob(_turned(x, fifth)), atol=1e-3)
+    True
+    """
     angle = torch.arange(5) * 2 * math.pi / 5
     along, across = _circle(angle), _circle(angle + math.pi / 2)
     factors = torch.stack([0.45 * along, 0.15 * across], -1)
@@ -124,7 +156,11 @@ def pinwheel() -> Density:
 
 
 def banana() -> Density:
-    """A Gaussian sheared along a parabola (the test case of adaptive MCMC)."""
+    """A Gaussian sheared along a parabola (the test case of adaptive MCMC).
+
+    >>> banana().log_prob(torch.tensor([0.0, -1.5])).exp()  # at its peak, 1 / (2 pi 0.4)
+    tensor(0.3979)
+    """
     return BentGaussians(torch.zeros(1, 2), torch.tensor([[1.0, 0.0], [0.0, 0.4]]), _shear(1), _shear(-1))
 
 
@@ -139,7 +175,11 @@ DENSITIES = {
 
 
 def named(density: str) -> Density:
-    """A density by name; ValueError for an unknown one."""
+    """A density by name; ValueError for an unknown one.
+
+    >>> named("banana").sample((3,)).shape
+    torch.Size([3, 2])
+    """
     if density not in DENSITIES:
         raise unknown("density", density, list(DENSITIES))
     return DENSITIES[density]()

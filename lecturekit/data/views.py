@@ -12,34 +12,59 @@ from lecturekit.data.errors import unknown
 
 
 def binary(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """A fresh draw from Bernoulli(x / 255), float32 0 or 1: binarization anew at every call."""
+    """A fresh draw from Bernoulli(x / 255), float32 0 or 1: binarization anew at every call.
+
+    >>> binary(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
     # The draw is below 1: 255 is always on, and 0 never. On a CPU torch.bernoulli takes three times as long.
     return (_uniform(x, generator).mul_(255) < x).float()
 
 
 def unit(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """x / 255, float32 in [0, 1]."""
+    """x / 255, float32 in [0, 1].
+
+    >>> unit(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    tensor([0.0000, 0.2000, 1.0000])
+    """
     return x / 255
 
 
 def signed(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """x / 127.5 - 1, float32 in [-1, 1]."""
+    """x / 127.5 - 1, float32 in [-1, 1].
+
+    >>> signed(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([-1.,  1.])
+    """
     return x / 127.5 - 1
 
 
 def levels(x: Tensor, generator: Generator | None = None, levels: int = 256) -> Tensor:
-    """floor(x * levels / 256), int64 in 0 .. levels - 1."""
+    """floor(x * levels / 256), int64 in 0 .. levels - 1.
+
+    >>> levels(torch.tensor([0, 127, 128, 255], dtype=torch.uint8), levels=2)
+    tensor([0, 0, 1, 1])
+    """
     return (x.int() * levels >> 8).long()
 
 
 def dequantized(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """(x + u) / 256 with u uniform on [0, 1), float32 in [0, 1)."""
+    """(x + u) / 256 with u uniform on [0, 1), float32 in [0, 1).
+
+    >>> x = dequantized(torch.full((1000,), 255, dtype=torch.uint8))
+    >>> bool(((255 / 256 <= x) & (x < 1)).all())
+    True
+    """
     # In float32 the largest u, one in 2^17, would round 255 + u up to 256 and leave [0, 1).
     return (_uniform(x, generator).add_(x) / 256).clamp_(max=1 - 2**-24)
 
 
 def identity(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """x itself: for points in the plane, which are numbers already."""
+    """x itself: for points in the plane, which are numbers already.
+
+    >>> identity(torch.tensor([0.5, -2.0]))
+    tensor([ 0.5000, -2.0000])
+    """
     return x
 
 
@@ -53,7 +78,15 @@ POINTS = {"identity": identity}
 
 @dataclass(frozen=True)
 class View:
-    """A view by name: ``View("binary")(x)``, ``View("levels", levels=4)(x)``."""
+    """A view by name: ``View("binary")(x)``, ``View("levels", levels=4)(x)``.
+
+    >>> View("levels", levels=4)(torch.tensor([0, 64, 255], dtype=torch.uint8))
+    tensor([0, 1, 3])
+    >>> View("binery")
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown view 'binery': did you mean 'binary'? there are binary, unit, signed, levels, dequantized
+    """
 
     name: str
     levels: int | None = None  # for "levels" only: how many, from 2 to 256 (the default)

@@ -37,13 +37,18 @@ class FeatureNetwork(nn.Module):
 
     C is 1 or 3. It looks without gradients, in eval mode, in float32, in batches of its own and on its own device, so
     that neither the number of images nor their order changes what it says of each. What comes back is on the CPU.
+
+    >>> net = network("digits-and-clothes-1")
+    >>> features, logits = net(torch.rand(3, 1, 28, 28))
+    >>> net.name, features.shape, logits.shape
+    ('digits-and-clothes-1', torch.Size([3, 128]), torch.Size([3, 20]))
     """
 
     name: str
 
     def compute(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
         """The features and logits of one batch, on the network's device; with gradients, where they are enabled."""
-        raise NotImplementedError(f"{type(self).__name__} must override look")
+        raise NotImplementedError(f"{type(self).__name__} must override compute")
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
         """Raises ValueError for what are no images in [0, 1]."""
@@ -56,7 +61,14 @@ class FeatureNetwork(nn.Module):
 
 
 def check(images: Tensor) -> None:
-    """ValueError that says what to do, unless these are images (B, C, H, W) with numbers in [0, 1]."""
+    """ValueError that says what to do, unless these are images (B, C, H, W) with numbers in [0, 1].
+
+    >>> check(torch.rand(3, 1, 28, 28))
+    >>> check(torch.randint(256, (3, 1, 28, 28)))
+    Traceback (most recent call last):
+        ...
+    ValueError: images are floating-point numbers in [0, 1], not torch.int64; of bytes: x / 255
+    """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(
             f"images have shape (B, C, H, W) with C = 1 or 3 and B at least 1, not {tuple(images.shape)}; of rows of "
@@ -73,6 +85,11 @@ def check(images: Tensor) -> None:
 
 
 def stage(before: int, after: int, *, pool: bool = False, stride: int = 1) -> list[nn.Module]:
+    """A convolution 3 x 3, its norm and a ReLU; `stride` or `pool` halves the sides.
+
+    >>> nn.Sequential(*stage(1, 8, pool=True))(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 8, 14, 14])
+    """
     layers = [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     return [*layers, nn.MaxPool2d(2)] if pool else layers
 
@@ -83,6 +100,10 @@ class DigitsAndClothes(FeatureNetwork):
     Colours are made grey by luminance (0.299 R + 0.587 G + 0.114 B), and other sizes are scaled to 28 x 28, bilinear
     and antialiased. It knows light on dark, as in both its data sets. As made here its weights are random, and it has
     no name.
+
+    >>> features, logits = DigitsAndClothes().eval().compute(torch.rand(2, 3, 32, 32))
+    >>> features.shape, logits.shape
+    (torch.Size([2, 128]), torch.Size([2, 20]))
     """
 
     name = "unnamed"
@@ -138,6 +159,10 @@ def network(name: str) -> FeatureNetwork:
     """The network of this name, on the CPU.
 
     Raises ValueError for an unknown name, ImportError or OSError where what it needs cannot be had.
+
+    >>> net, images = network("digits-and-clothes-1"), torch.rand(5, 1, 28, 28)
+    >>> torch.allclose(net(images)[0][3:], net(images[3:])[0], atol=1e-5)  # what it finds in one depends on no other
+    True
     """
     if name == InceptionV3.name:
         return InceptionV3()

@@ -17,7 +17,11 @@ from lecturekit.model import GenerativeModel, device_of, evaluating
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over test items in nats, and its standard error over those items. `values`: one per item, (N,)."""
+    """A mean over test items in nats, and its standard error over those items. `values`: one per item, (N,).
+
+    >>> print(Estimate.of(torch.tensor([-90.0, -92.0])))
+    -91.00 ± 1.00 nats
+    """
 
     mean: float
     standard_error: float
@@ -25,6 +29,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Tensor) -> "Estimate":
+        """From one value per item, (N,); of a single item the standard error is infinite."""
         error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
         return cls(values.mean().item(), error, values)
 
@@ -33,7 +38,13 @@ class Estimate:
 
 
 def in_chunks(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """x and y, n items at a time, on the model's device, after the model's `check`."""
+    """x and y, n items at a time, on the model's device, after the model's `check`.
+
+    >>> from lecturekit.variational import VAE
+    >>> model = VAE((4,), latent=2, hidden=(8,))
+    >>> [len(x) for x, y in in_chunks(model, torch.zeros(5, 4), None, 2)]
+    [2, 2, 1]
+    """
     device = device_of(model)
     for i in range(0, len(x), n):
         xs, ys = x[i : i + n].to(device), None if y is None else y[i : i + n].to(device)
@@ -56,6 +67,13 @@ def importance_bound(
     In expectation at most log p(x) and rising to it with k, so minus its mean bounds the test NLL from above. Memory is
     bounded: at most about `rows` decoded items at a time, whatever N and k. The caller's random numbers and the model's mode
     are left as they were. Raises ValueError for data that cannot be this model's.
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> model, x = LinearGaussian(3, latent=2), torch.randn(1000, 3)
+    >>> model.match_posterior()
+    >>> elbo, bound = (importance_bound(model, x, k=k, progress=False).mean for k in (1, 200))
+    >>> elbo < bound, abs(bound - log_likelihood(model, x, progress=False).mean) < 0.05
+    (True, True)
     """
     if k < 1 or rows < 1 or len(x) == 0:
         raise ValueError(f"need k >= 1, rows >= 1 and at least one item, not k={k}, rows={rows}, {len(x)} items")
@@ -88,6 +106,11 @@ def log_likelihood(
 
     The caller's random numbers and the model's mode are left as they were. Raises ValueError for data that cannot be this
     model's, TypeError for a model whose likelihood is not to be had.
+
+    >>> from lecturekit.exact import Flow
+    >>> from lecturekit.exact.bijections import Affine
+    >>> print(log_likelihood(Flow((2,), Affine(2)), torch.zeros(5, 2), progress=False))  # -log(2 pi) at the mode
+    -1.84 ± 0.00 nats
     """
     if not hasattr(model, "log_prob"):
         raise TypeError(
@@ -114,6 +137,12 @@ def active_units(
     """Which latent dimensions carry information, (latent,) of bool: Var_x(E_q[z | x]) > threshold [1, section 5.2].
 
     x: (N, *event_shape), as the model sees it; at least two items.
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> model = LinearGaussian(3, latent=2)
+    >>> model.recognize.data[:] = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])  # z_2 ignores x
+    >>> active_units(model, torch.randn(50, 3))
+    tensor([ True, False])
     """
     if len(x) < 2:
         raise ValueError("the variance over items needs at least two of them")

@@ -45,6 +45,9 @@ class Score:
     spread: what stands behind the ±, or None; which spread that is, the function that makes the score says.
     by: the network that looked, or what else decides the number.
     samples, source: how many, and from where; likewise the reference.
+
+    >>> print(Score("Fréchet distance", 12.3456, None, "a network", 500, "a model", 800, "the test images"))
+    Fréchet distance 12.35 (a network; 500 of a model against 800 of the test images)
     """
 
     metric: str
@@ -76,7 +79,16 @@ def _count(n: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a named network makes of N images, and where they came from: features (N, d), logits (N, K)."""
+    """What a named network makes of N images, and where they came from: features (N, d), logits (N, K).
+
+    >>> from lecturekit.evaluate.features import network
+    >>> images = torch.rand(6, 1, 28, 28)
+    >>> made = Features.of(network("digits-and-clothes-1"), images, "noise")
+    >>> made
+    Features(network='digits-and-clothes-1', source='noise')
+    >>> made.frechet_distance(made).value < 1e-4
+    True
+    """
 
     network: str
     source: str
@@ -148,7 +160,14 @@ def gaussian_frechet_distance(
     mean_b: Float[Tensor, " d"],
     covariance_b: Float[Tensor, "d d"],
 ) -> float:
-    """|mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)): the squared 2-Wasserstein distance of two Gaussians [1]."""
+    """|mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)): the squared 2-Wasserstein distance of two Gaussians [1].
+
+    >>> mean, one = torch.zeros(2), torch.eye(2)
+    >>> round(gaussian_frechet_distance(mean, one, torch.tensor([3.0, 4.0]), one), 4)  # 3^2 + 4^2
+    25.0
+    >>> round(gaussian_frechet_distance(mean, one, mean, 4 * one), 4)  # 2 (2 - 1)^2
+    2.0
+    """
     a, b = covariance_a.detach().cpu().double(), covariance_b.detach().cpu().double()
     factor, failed = torch.linalg.cholesky_ex(a)
     if failed:  # a covariance may be singular; then its eigenvectors give a factor
@@ -169,6 +188,10 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     With Inception's features, the FID. Although called a distance it is the square of one, in the features' unit
     squared. It is biased upwards, the more so the fewer samples there are beside d: compare numbers at equal n and m
     only. At least two rows each; with fewer than d the covariance is singular, which changes nothing in the formula.
+
+    >>> a = torch.randn(100, 2)
+    >>> round(frechet_distance(a, a + torch.tensor([3.0, 4.0])), 3)  # 3^2 + 4^2
+    25.0
     """
     a, b = sorted(_pair(a.cpu(), b.cpu()), key=len)
     (mean_a, covariance_a), (mean_b, covariance_b) = _moments(a), _moments(b)
@@ -193,6 +216,14 @@ def kernel_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> tuple[f
     prefer it to the Fréchet distance. The standard error is that of its first-order part, over draws of both tables.
     Where the two distributions agree, only the second-order part is left, and the standard error is too large, for
     equal n and m by a factor of about 1.4. At least two rows each.
+
+    >>> a, b = torch.randn(2, 500, 4)
+    >>> value, error = kernel_distance(a, b)  # of one distribution
+    >>> abs(value) < 3 * error
+    True
+    >>> value, error = kernel_distance(a, b + 1)
+    >>> value > 10 * error
+    True
     """
     a, b = _doubles(a, b)
     n, m = len(a), len(b)
@@ -220,6 +251,11 @@ def kernel_distance_of_subsets(
 
     The mean estimates what `kernel_distance` does, with more noise; the deviation says how much the KID of `size`
     samples varies, not how well this mean is known. Subsets are drawn without replacement by the seed.
+
+    >>> a, b = torch.randn(2, 500, 4)
+    >>> mean, deviation = kernel_distance_of_subsets(a, b + 1, subsets=10, size=100)
+    >>> abs(mean - kernel_distance(a, b + 1)[0]) < deviation
+    True
     """
     a, b = (_sorted(x) for x in _doubles(a, b))
     if size > min(len(a), len(b)) or size < 2 or subsets < 1:
@@ -236,6 +272,13 @@ def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[flo
     1 where every item gets the same answer, up to K where all K classes are equally frequent and no answer is in doubt.
     It grows with the number of items in a split, n / splits, which are drawn by a fixed seed. Real images make the
     score to stand beside.
+
+    >>> sure = 100 * torch.eye(4)
+    >>> score, spread = inception_score(sure, splits=1)  # four classes, equally often, without a doubt
+    >>> round(score, 3), spread
+    (4.0, 0.0)
+    >>> round(inception_score(torch.zeros(4, 4), splits=1)[0], 3)  # always the same answer
+    1.0
     """
     logits = _sorted(_checked(logits, "logits", 1).double())
     if not 1 <= splits <= len(logits):
@@ -251,7 +294,11 @@ def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[flo
 
 @dataclass(frozen=True)
 class Modes:
-    """How many of the modes were found. near: the share of points near any. counts: points near each, (K,)."""
+    """How many of the modes were found. near: the share of points near any. counts: points near each, (K,).
+
+    >>> print(Modes(covered=7, near=0.95, counts=torch.tensor([100] * 7 + [0]), points=737))
+    7 of 8 modes, 95.0% near one (737 points)
+    """
 
     covered: int
     near: float
@@ -276,6 +323,10 @@ def modes_covered(
     A point counts for the nearest centre only. `near`, the share of points so close to any, shows samples between the
     modes; of true draws from round Gaussians in the plane, 1 - exp(-9 / 2), or 98.9 %, are within three scales. In [8],
     which counts in this way, a single point covers a mode.
+
+    >>> centres = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+    >>> modes_covered(torch.randn(1000, 2), centres, scale=1.0).covered
+    1
     """
     points, centres = _doubles(points, centres, 1)
     if scale <= 0 or within <= 0:
@@ -300,6 +351,10 @@ def parzen_log_likelihood(
     number of samples comes near it, and it prefers what no likelihood would, such as the centres of k-means to real
     images. It is here because early papers report it. Compare at equal numbers of samples, with `parzen_bandwidth` of
     validation items.
+
+    >>> found = parzen_log_likelihood(torch.zeros(1, 2), torch.zeros(3, 2), bandwidth=1.0)
+    >>> round(found.value, 4)  # -log(2 pi)
+    -1.8379
     """
     values = _parzen(samples, test, [bandwidth])[0]
     error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
@@ -322,6 +377,9 @@ def parzen_bandwidth(
     """The candidate under which validation items are likeliest; by default ten from 0.1 to 1, even in their logarithm.
 
     Raises ValueError where it is the smallest or the largest: then a better one may lie outside.
+
+    >>> parzen_bandwidth(torch.randn(500, 1), torch.randn(500, 1), candidates=(0.001, 0.3, 10))
+    0.3
     """
     candidates = sorted(map(float, np.logspace(-1, 0, 10) if candidates is None else candidates))
     best = int(_parzen(samples, valid, candidates).mean(1).argmax())

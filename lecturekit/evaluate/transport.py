@@ -5,6 +5,14 @@
 
 A plan gamma >= 0 sends mass p_i from a_i to the b_j, which receive q_j, and costs sum gamma_ij |a_i - b_j|. The least cost is
 W1(p, q). Its dual: maximize p.u + q.v under u_i + v_j <= |a_i - b_j|, prices for loading and unloading.
+
+>>> a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0], [2.0]])
+>>> best = optimal_transport(a, b)
+>>> round(best.distance, 6), best.plan.sum(1)
+(2.0, tensor([0.5000, 0.5000], dtype=torch.float64))
+>>> cost, plan, u, v = solve(distances(a, b).double(), *torch.full((2, 2), 0.5).double())
+>>> round(cost, 6)
+2.0
 """
 
 from dataclasses import dataclass
@@ -21,6 +29,11 @@ class Transport:
     plan: (n, m) masses, with row sums p and column sums q; at most n + m - 1 of them are not 0.
     u, v: (n,) and (m,) prices; u_i + v_j = |a_i - b_j| wherever the plan sends something.
     b: (m, D) the points that receive.
+
+    >>> a, b = torch.randn(5, 2), torch.randn(7, 2)
+    >>> best = optimal_transport(a, b)
+    >>> abs((best.critic(a).mean() - best.critic(b).mean()).item() - best.distance) < 1e-6  # duality
+    True
     """
 
     distance: float
@@ -39,7 +52,11 @@ class Transport:
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
-    """(n, m) Euclidean distances; by differences, since the square's expansion loses half of the digits."""
+    """(n, m) Euclidean distances; by differences, since the square's expansion loses half of the digits.
+
+    >>> distances(torch.zeros(1, 2), torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[5., 0.]])
+    """
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
@@ -51,6 +68,9 @@ def optimal_transport(a: Tensor, b: Tensor, p: Tensor | None = None, q: Tensor |
     held in memory.
 
     Raises ValueError for points that are not finite or of different shapes, and for masses that no plan can have.
+
+    >>> round(optimal_transport(torch.tensor([[0.0], [1.0]]), torch.tensor([[4.0], [3.0]])).distance, 6)
+    3.0
     """
     if a.shape[1:] != b.shape[1:] or not len(a) or not len(b):
         raise ValueError(f"a and b are clouds of items of one shape, not {tuple(a.shape)} and {tuple(b.shape)}")

@@ -29,20 +29,41 @@ from torch.nn import functional as F
 
 
 class Bijection(nn.Module):
-    """The base of all: a subclass gives forward and inverse."""
+    """The base of all: a subclass gives forward and inverse.
+
+    >>> class Double(Bijection):
+    ...     def forward(self, x, y=None):
+    ...         return 2 * x, torch.full((len(x),), math.log(2) * x[0].numel())
+    ...
+    ...     def inverse(self, z, y=None):
+    ...         return z / 2
+    >>> z, log_det = Double()(torch.ones(1, 3))
+    >>> z, log_det  # 3 log 2
+    (tensor([[2., 2., 2.]]), tensor([2.0794]))
+    """
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        """x -> z and log |det dz/dx|, (B,), in nats."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z -> x."""
         raise NotImplementedError
 
     def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Set what depends on the data from the first batch x; returns z."""
         return self(x, y)[0]
 
 
 class Chain(Bijection):
-    """One after another: the determinant of a product is the product of the determinants."""
+    """One after another: the determinant of a product is the product of the determinants.
+
+    >>> chain, x = Chain(Affine(3), Permutation([2, 0, 1]), Affine(3)), torch.randn(4, 3)
+    >>> chain.parts[0].log_scale.data[:], chain.parts[2].log_scale.data[:] = 1.0, 2.0
+    >>> z, log_det = chain(x)
+    >>> log_det.detach(), torch.allclose(chain.inverse(z), x, atol=1e-5)
+    (tensor([9., 9., 9., 9.]), True)
+    """
 
     def __init__(self, *parts: Bijection):
         super().__init__()
@@ -67,22 +88,42 @@ class Chain(Bijection):
 
 
 def per_item(x: Tensor) -> Float[Tensor, " batch"]:
-    """The sum over all but the first dimension."""
+    """The sum over all but the first dimension.
+
+    >>> per_item(torch.ones(2, 3, 4))
+    tensor([12., 12.])
+    """
     return x.sum(tuple(range(1, x.ndim)))
 
 
 def positions(x: Tensor) -> int:
-    """How often a channel's parameter is used for one item: H * W times in an image, once in a vector."""
+    """How often a channel's parameter is used for one item: H * W times in an image, once in a vector.
+
+    >>> positions(torch.zeros(5, 3, 8, 8)), positions(torch.zeros(5, 3))
+    (64, 1)
+    """
     return math.prod(x.shape[2:])
 
 
 def pointwise(matrix: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
-    """matrix x + offset over the channels."""
+    """matrix x + offset over the channels.
+
+    >>> exchange = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    >>> pointwise(exchange, torch.tensor([[3.0, 7.0]]))
+    tensor([[7., 3.]])
+    """
     return F.linear(x.movedim(1, -1), matrix, offset).movedim(-1, 1)
 
 
 class Affine(Bijection):
-    """z = exp(log_scale) * x + shift with a scale and a shift for each channel, and, if there are classes, for each of them."""
+    """z = exp(log_scale) * x + shift with a scale and a shift for each channel, and, if there are classes, for each of them.
+
+    >>> affine = Affine(2).requires_grad_(False)
+    >>> affine.log_scale[:], affine.shift[:] = math.log(3), torch.tensor([0.0, 1.0])
+    >>> z, log_det = affine(torch.ones(1, 2))
+    >>> z.round(decimals=3), log_det  # and log 9
+    (tensor([[3., 4.]]), tensor([2.1972]))
+    """
 
     def __init__(self, channels: int, classes: int | None = None):
         super().__init__()
@@ -107,9 +148,17 @@ class Affine(Bijection):
 
 
 class ActNorm(Affine):
-    """An Affine under which every channel of the first batch has mean 0 and deviation 1 [3, section 3.1]."""
+    """An Affine under which every channel of the first batch has mean 0 and deviation 1 [3, section 3.1].
+
+    >>> norm, x = ActNorm(2), 5 + 3 * torch.randn(100, 2)
+    >>> with torch.no_grad():
+    ...     z = norm.start(x)
+    >>> torch.allclose(z.mean(0), torch.zeros(2), atol=1e-5), torch.allclose(z.std(0, correction=0), torch.ones(2))
+    (True, True)
+    """
 
     def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Set scale and shift by the channels' means and deviations in x; returns z."""
         deviation, mean = torch.std_mean(x.transpose(0, 1).flatten(1), dim=1, correction=0)
         self.log_scale.copy_(-deviation.clamp(min=1e-6).log())
         self.shift.copy_(-mean * self.log_scale.exp())
@@ -121,6 +170,11 @@ class InvertibleConvolution(Bijection):
 
     lu: W = P L (U + diag(s)), P and the signs of s fixed. `weight` then holds L below the diagonal (1 on it), U above, and
         log |s| on it, so that log |det W| is a sum. Otherwise `weight` is W, and each step needs its determinant.
+
+    >>> convolution, x = InvertibleConvolution(4), torch.randn(2, 4, 8, 8)
+    >>> z, log_det = convolution(x)
+    >>> torch.allclose(log_det, torch.zeros(2), atol=1e-4), torch.allclose(convolution.inverse(z), x, atol=1e-4)
+    (True, True)
     """
 
     def __init__(self, channels: int, lu: bool = True):
@@ -156,7 +210,13 @@ class InvertibleConvolution(Bijection):
 
 
 class NormalizedConvolution(Chain):
-    """An ActNorm and an InvertibleConvolution in one product: W (s * x + b) = (W diag(s)) x + W b."""
+    """An ActNorm and an InvertibleConvolution in one product: W (s * x + b) = (W diag(s)) x + W b.
+
+    >>> step, x = NormalizedConvolution(4), torch.randn(2, 4, 8, 8)
+    >>> norm, convolution = step.parts
+    >>> torch.allclose(step(x)[0], convolution(norm(x)[0])[0], atol=1e-5)
+    True
+    """
 
     def __init__(self, channels: int, lu: bool = True):
         super().__init__(ActNorm(channels), InvertibleConvolution(channels, lu))
@@ -171,17 +231,29 @@ class NormalizedConvolution(Chain):
 
 
 class Rearrangement(Bijection):
-    """The base of what moves components about and changes none: log_det is 0."""
+    """The base of what moves components about and changes none: log_det is 0.
+
+    >>> class Reverse(Rearrangement):
+    ...     def rearrange(self, x):
+    ...         return x.flip(1)
+    >>> Reverse()(torch.tensor([[1.0, 2.0, 3.0]]))
+    (tensor([[3., 2., 1.]]), tensor([0.]))
+    """
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
         return self.rearrange(x), x.new_zeros(len(x))
 
     def rearrange(self, x: Tensor) -> Tensor:
+        """x -> z."""
         raise NotImplementedError
 
 
 class Permutation(Rearrangement):
-    """Channel i of z is channel order[i] of x."""
+    """Channel i of z is channel order[i] of x.
+
+    >>> Permutation([2, 0, 1])(torch.tensor([[10.0, 11.0, 12.0]]))[0]
+    tensor([[12., 10., 11.]])
+    """
 
     def __init__(self, order: Sequence[int] | Tensor):
         super().__init__()
@@ -195,7 +267,11 @@ class Permutation(Rearrangement):
 
 
 class Squeeze(Rearrangement):
-    """(C, H, W) -> (4 C, H/2, W/2): channel 4 c + 2 i + j has row i and column j of channel c's 2 x 2 squares [2]."""
+    """(C, H, W) -> (4 C, H/2, W/2): channel 4 c + 2 i + j has row i and column j of channel c's 2 x 2 squares [2].
+
+    >>> Squeeze().rearrange(torch.arange(16).view(1, 1, 4, 4))[0, :, 0, 0]  # the four pixels of the first square
+    tensor([0, 1, 4, 5])
+    """
 
     # Channels-last memory, in which convolutions and products over the channels run faster, stays until the end.
     def rearrange(self, x: Tensor) -> Tensor:
@@ -206,13 +282,23 @@ class Squeeze(Rearrangement):
 
 
 def maps(z: Tensor, shape: Sequence[int]) -> Tensor:
-    """(B, D) -> (B, *shape)."""
+    """(B, D) -> (B, *shape).
+
+    >>> maps(torch.zeros(5, 12), (3, 2, 2)).shape
+    torch.Size([5, 3, 2, 2])
+    """
     x = z.reshape(len(z), *shape)
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 class Flatten(Rearrangement):
-    """(B, *shape) -> (B, D)."""
+    """(B, *shape) -> (B, D).
+
+    >>> flatten = Flatten((3, 2, 2))
+    >>> z, log_det = flatten(torch.zeros(5, 3, 2, 2))
+    >>> z.shape, flatten.inverse(z).shape
+    (torch.Size([5, 12]), torch.Size([5, 3, 2, 2]))
+    """
 
     def __init__(self, shape: Sequence[int]):
         super().__init__()
@@ -229,6 +315,11 @@ class Split(Bijection):
     """Half of the channels is done with, the first half goes on: the multi-scale architecture [2].
 
     shape: of an item's second half, which is flattened. rest: a bijection of the first half to (B, D'), which comes first in z.
+
+    >>> split, x = Split((2, 3, 3), rest=Flatten((2, 3, 3))), torch.arange(36.0).view(1, 4, 3, 3)
+    >>> z, log_det = split(x)
+    >>> z.shape, torch.equal(split.inverse(z), x)
+    (torch.Size([1, 36]), True)
     """
 
     def __init__(self, shape: Sequence[int], rest: Bijection):

@@ -23,23 +23,40 @@ from lecturekit.exact.bijections import Bijection, per_item
 
 
 def exponential(raw: Tensor) -> Tensor:
-    """log s of the affine coupling in the papers: s = exp(raw)."""
+    """log s of the affine coupling in the papers: s = exp(raw).
+
+    >>> exponential(torch.tensor(0.0)).exp()
+    tensor(1.)
+    """
     return raw
 
 
 def sigmoid(raw: Tensor) -> Tensor:
-    """log s in the code published with [3]: s = sigmoid(raw + 2), which cannot exceed 1."""
+    """log s in the code published with [3]: s = sigmoid(raw + 2), which cannot exceed 1.
+
+    >>> sigmoid(torch.tensor([0.0, 100.0])).exp()
+    tensor([0.8808, 1.0000])
+    """
     return F.logsigmoid(raw + 2)
 
 
 class Coupling(Bijection):
-    """One part of the item stays, and tells a net how to scale and shift the other: z = exp(log s) * x + t.
+    """One part of the item stays; from it a net computes how to scale and shift the other: z = exp(log s) * x + t.
 
     net: of the part that stays, (B, C', ...) -> (B, 2 C'', ...): raw log scales and then shifts for the part that moves; with
         log_scale=None (the additive coupling of [1]) only the shifts, (B, C'', ...).
     log_scale: raw -> log s, elementwise: exponential, sigmoid, a module, or None.
     mask: what stays, 1 or 0, to be broadcast to an item; the net then sees the item with zeros elsewhere, and what it says of
         places that stay is ignored [2]. Without one, the first half of the channels stays (the larger, if they are odd).
+
+    >>> coupling, x = Coupling(nn.Linear(2, 4)), torch.randn(5, 4)
+    >>> z, log_det = coupling(x)
+    >>> torch.equal(z[:, :2], x[:, :2]), torch.allclose(coupling.inverse(z), x, atol=1e-5)
+    (True, True)
+    >>> masked = Coupling(conv_net(1, 4, 2), mask=checkerboard(4, 4))
+    >>> image = torch.randn(5, 1, 4, 4)
+    >>> torch.equal(masked(image)[0], image)  # the net's last layer is zero: at first the identity
+    True
     """
 
     def __init__(
@@ -84,23 +101,40 @@ class Coupling(Bijection):
 
 
 def checkerboard(height: int, width: int) -> Float[Tensor, "1 height width"]:
-    """1 on the fields where row and column add up to an even number."""
+    """1 on the fields where row and column add up to an even number.
+
+    >>> checkerboard(2, 3)
+    tensor([[[1., 0., 1.],
+             [0., 1., 0.]]])
+    """
     return ((torch.arange(height)[:, None] + torch.arange(width)) % 2 == 0).float()[None]
 
 
 def channel_mask(channels: int) -> Float[Tensor, "channels 1 1"]:
-    """1 for the first half of the channels."""
+    """1 for the first half of the channels.
+
+    >>> channel_mask(4).flatten()
+    tensor([1., 1., 0., 0.])
+    """
     return (torch.arange(channels) < channels // 2).float()[:, None, None]
 
 
 def dense_net(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """Linear layers with ReLU between, the last of them zero, so that a coupling starts as the identity."""
+    """Linear layers with ReLU between, the last of them zero, so that a coupling starts as the identity.
+
+    >>> dense_net(3, (8, 8), 2)(torch.ones(1, 3)).detach()
+    tensor([[0., 0.]])
+    """
     net = nets.mlp([inputs, *hidden, outputs])
     return zeroed(net)
 
 
 def conv_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Convolutions 3 x 3, 1 x 1 and 3 x 3 with ReLU between, as in [3, section 3.3]; the last is zero."""
+    """Convolutions 3 x 3, 1 x 1 and 3 x 3 with ReLU between, as in [3, section 3.3]; the last is zero.
+
+    >>> conv_net(3, hidden=8, outputs=2)(torch.ones(1, 3, 4, 4)).shape
+    torch.Size([1, 2, 4, 4])
+    """
     return zeroed(
         nn.Sequential(
             RowConvolution(inputs, hidden),
@@ -113,7 +147,11 @@ def conv_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def zeroed(net: nn.Sequential) -> nn.Sequential:
-    """The net with its last layer's parameters at 0."""
+    """The net with its last layer's parameters at 0.
+
+    >>> zeroed(nn.Sequential(nn.Linear(3, 2)))(torch.ones(1, 3)).detach()
+    tensor([[0., 0.]])
+    """
     for parameter in net[-1].parameters():
         nn.init.zeros_(parameter)
     return net
@@ -124,6 +162,10 @@ class RowConvolution(nn.Conv2d):
 
     CPU kernels treat channels in blocks of 16, so that few of them cost as much as 16. The three rows of few channels, side by
     side, fill a block: then a 1 x 3 convolution is left to do.
+
+    >>> convolution, x = RowConvolution(3, 8), torch.randn(2, 3, 6, 5)
+    >>> torch.allclose(convolution(x), F.conv2d(x, convolution.weight, convolution.bias, padding=1), atol=1e-5)
+    True
     """
 
     def __init__(self, inputs: int, outputs: int):

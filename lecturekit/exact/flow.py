@@ -40,6 +40,13 @@ class Flow(GenerativeModel):
     event_shape: the shape of an item: (D,), or (C, H, W) for images in [0, 1) (view="dequantized").
     bijection: of (B, *event_shape) to (B, D); see bijections.py.
     noise: "gaussian" or "logistic", of deviation 1 and pi / sqrt(3).
+
+    >>> from lecturekit.exact.bijections import Affine
+    >>> flow, x = Flow((2,), Affine(2)), torch.randn(5, 2)
+    >>> flow.bijection.log_scale.data[:] = math.log(2)  # z = 2 x, so that x has the deviation 1/2
+    >>> p = torch.distributions.Normal(torch.zeros(2), 0.5)
+    >>> torch.allclose(flow.log_prob(x), p.log_prob(x).sum(1), atol=1e-5)
+    True
     """
 
     def __init__(self, event_shape: Sequence[int], bijection: Bijection, noise: str = "gaussian"):
@@ -52,9 +59,11 @@ class Flow(GenerativeModel):
 
     @property
     def images(self) -> bool:
+        """Whether an item is an image."""
         return len(self.event_shape) == 3
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for images outside [0, 1) or without noise on their levels, and for missing labels."""
         super().check(x, y)
         whole = lambda n: bool((n * x == (n * x).round()).all())  # levels without noise: x / 255, or x / 256
         if self.images and (x.min() < 0 or x.max() >= 1 or whole(255) or whole(256)):

@@ -36,6 +36,7 @@ class GatedLayer(nn.Module):
         self.out = MaskedConv2d("B", wide, wide)
 
     def forward(self, above: Tensor, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(B, F, H, W) each: the vertical map, which sees rows above, and the horizontal one; returns both."""
         seen = self.vertical(above)
         out = self.out(gated(shifted(self.horizontal(x) + self.across(seen), label)))
         return gated(shifted(seen, label)), out if self.first else x + out
@@ -49,13 +50,18 @@ class GatedLayer(nn.Module):
         return gated(shifted(seen, label))
 
     def pixel(self, x: Tensor | None, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        """The horizontal map at (i, j), (n, F), whose row the vertical map has computed."""
         look = self.horizontal.patch if self.first else partial(self.horizontal.pixel, x)
         out = self.out.pixel(gated(shifted(look(i, j, cache) + cache[self][:, :, j], label)), i, j, cache)
         return out if self.first else x + out
 
 
 def gated(x: Tensor) -> Tensor:
-    """tanh of one half of the features times the sigmoid of the other [1, eq. 2]."""
+    """tanh of one half of the features times the sigmoid of the other [1, eq. 2].
+
+    >>> gated(torch.tensor([[100.0, 0.0]]))  # tanh 1, sigmoid 1/2
+    tensor([[0.5000]])
+    """
     a, b = x.chunk(2, dim=1)
     return a.tanh() * b.sigmoid()
 
@@ -69,24 +75,29 @@ class GatedStack(nn.Module):
         self.label_width = 4 * hidden * len(self.layers)
 
     def shifts(self, label: Tensor | None) -> Sequence[Tensor | None]:
+        """Each layer's part of the label's features (n, label_width), or None for each."""
         return [None] * len(self.layers) if label is None else label.chunk(len(self.layers), dim=1)
 
     def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        """(B, C, H, W) -> (B, 2 h, H, W)."""
         above = x = image
         for layer, shift in zip(self.layers, self.shifts(label), strict=True):
             above, x = layer(above, x, shift)
         return x
 
     def store(self, value: Tensor, i: int, j: int, cache: Cache) -> None:
+        """Note the pixel (i, j), (n, C), for the first layer."""
         self.layers[0].vertical.store(value, i, j, cache)
         self.layers[0].horizontal.store(value, i, j, cache)
 
     def row(self, i: int, cache: Cache, image: Tensor, label: Tensor | None) -> None:
+        """The vertical maps of row i, before its first pixel is drawn."""
         above = None  # the first layer looks at the pixels, which it remembers
         for layer, shift in zip(self.layers, self.shifts(label), strict=True):
             above = layer.row(above, i, cache, shift)
 
     def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        """(n, 2 h) at the pixel (i, j)."""
         x = None
         for layer, shift in zip(self.layers, self.shifts(label), strict=True):
             x = layer.pixel(x, i, j, cache, shift)

@@ -11,6 +11,13 @@
       the half that goes on (published code)     standardized by what the other half says of it
     prior of the top, given y                  Affine: a mean and a deviation for each channel, and class
     temperature T                              sample(n, temperature=T)
+
+>>> model, x = Glow((1, 8, 8), levels=2, steps=1, hidden=4), torch.rand(5, 1, 8, 8)
+>>> z, log_det = model(x)
+>>> torch.allclose(model.inverse(z), x, atol=1e-4), [part.shape for part in model.parts(z)]
+(True, [torch.Size([5, 8, 2, 2]), torch.Size([5, 2, 4, 4])])
+>>> model.sample(2, temperature=0.7).shape
+torch.Size([2, 1, 8, 8])
 """
 
 from collections.abc import Sequence

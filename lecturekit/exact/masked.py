@@ -17,7 +17,12 @@ from torch.nn import functional as F
 
 
 class Cache(dict):
-    """The inputs of every convolution, as far as an image is drawn, and its weights laid out for single pixels."""
+    """The inputs of every convolution, as far as an image is drawn, and its weights laid out for single pixels.
+
+    >>> cache = Cache(n=5, height=4, width=3)
+    >>> cache.map("states", 2, torch.zeros(()), above=1, beside=1).shape
+    torch.Size([5, 5, 5, 2])
+    """
 
     def __init__(self, n: int, height: int, width: int):
         super().__init__()
@@ -31,19 +36,36 @@ class Cache(dict):
 
 
 def groups(features: int, channels: int) -> Tensor:
-    """The group of each of `features` features, 0 to channels - 1: as equal as can be, in the order of the channels."""
+    """The group of each of `features` features, 0 to channels - 1: as equal as can be, in the order of the channels.
+
+    >>> groups(6, channels=3)
+    tensor([0, 0, 1, 1, 2, 2])
+    """
     return torch.arange(features) * channels // features
 
 
 def centre_mask(kind: str, inward: Tensor, outward: Tensor) -> Tensor:
-    """(outward, inward) of bool: which input feature an output feature may see at its own pixel, from their groups."""
+    """(outward, inward) of bool: which input feature an output feature may see at its own pixel, from their groups.
+
+    >>> three = groups(3, channels=3)
+    >>> centre_mask("A", three, three).int()  # green sees red, blue sees red and green
+    tensor([[0, 0, 0],
+            [1, 0, 0],
+            [1, 1, 0]], dtype=torch.int32)
+    """
     if kind not in ("A", "B"):
         raise ValueError(f"a mask is of kind A or B, not {kind!r}")
     return outward[:, None] > inward if kind == "A" else outward[:, None] >= inward
 
 
 def shifted(x: Tensor, label: Tensor | None) -> Tensor:
-    """Features plus what the label adds to them, the same everywhere."""
+    """Features plus what the label adds to them, the same everywhere.
+
+    >>> shifted(torch.zeros(1, 2, 1, 3), torch.tensor([[5.0, 7.0]]))
+    tensor([[[[5., 5., 5.]],
+    <BLANKLINE>
+             [[7., 7., 7.]]]])
+    """
     return x if label is None else x + label.reshape(*label.shape, *[1] * (x.ndim - 2))
 
 
@@ -53,6 +75,14 @@ class MaskedConv2d(nn.Module):
     kind: "A" or "B": no pixel to the right in the present row, and the centre masked by the groups. None: the whole kernel,
         for maps that look only at rows above anyway. "above": the kernel ends with the row above.
     inward, outward: the groups of the features, as `groups` gives them.
+
+    >>> one = groups(1, channels=1)
+    >>> MaskedConv2d("A", one, one, (2, 3)).mask[0, 0]
+    tensor([[1., 1., 1.],
+            [1., 0., 0.]])
+    >>> MaskedConv2d("B", one, one, (2, 3)).mask[0, 0]
+    tensor([[1., 1., 1.],
+            [1., 1., 0.]])
     """
 
     def __init__(self, kind: str | None, inward: Tensor, outward: Tensor, size: tuple[int, int] = (1, 1)):
@@ -79,6 +109,7 @@ class MaskedConv2d(nn.Module):
         return F.conv2d(x, self.weight * self.mask, self.bias)
 
     def past(self, cache: Cache) -> Tensor:
+        """The inputs noted so far, (n, above + H, W + 2 beside, F), made when first asked for."""
         return cache.map(self, self.weight.shape[1], self.weight, self.above, self.beside)
 
     def store(self, value: Tensor, i: int, j: int | slice, cache: Cache) -> None:
@@ -104,6 +135,7 @@ class MaskedConv2d(nn.Module):
         return self.patch(i, j, cache)
 
     def matrix(self, cache: Cache) -> Tensor:
+        """The masked kernel as a matrix (F', rows columns F), made once for each cache."""
         key = (self, "matrix")
         if key not in cache:
             cache[key] = (self.weight * self.mask).permute(0, 2, 3, 1).flatten(1)

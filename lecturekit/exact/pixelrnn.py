@@ -32,9 +32,11 @@ class Block(nn.Module):
     """A map of 2 h features to another, as a whole (forward) or pixel by pixel. Some also read the image."""
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        """(B, 2 h, H, W) -> the same; image: (B, C, H, W), scaled."""
         raise NotImplementedError
 
     def pixel(self, x: Tensor, i: int, j: int, cache: Cache) -> Tensor:
+        """(n, 2 h) -> (n, 2 h): the next input arrives, at (i, j)."""
         raise NotImplementedError
 
     def row(self, i: int, cache: Cache, image: Tensor) -> None:
@@ -153,19 +155,23 @@ class Stack(nn.Module):
         self.label_width = 2 * hidden
 
     def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        """(B, C, H, W) -> (B, 2 h, H, W)."""
         x = shifted(self.first(image), label)
         for block in self.blocks:
             x = block(x, image)
         return x
 
     def store(self, value: Tensor, i: int, j: int, cache: Cache) -> None:
+        """Note the pixel (i, j), (n, C), for the first convolution."""
         self.first.store(value, i, j, cache)
 
     def row(self, i: int, cache: Cache, image: Tensor, label: Tensor | None) -> None:
+        """What the blocks can do for a whole row, before its first pixel is drawn."""
         for block in self.blocks:
             block.row(i, cache, image)
 
     def pixel(self, i: int, j: int, cache: Cache, label: Tensor | None) -> Tensor:
+        """(n, 2 h) at the pixel (i, j)."""
         x = shifted(self.first.patch(i, j, cache), label)
         for block in self.blocks:
             x = block.pixel(x, i, j, cache)
@@ -184,6 +190,14 @@ class PixelRNN(GenerativeModel):
     layers: blocks between the first convolution and the last two. hidden: h, features within a block; 2 h between them.
     classes: of labels y on which the model is conditioned; 0 for none.
     order: the direction in which a line is read, and in which the lines follow: any of the eight such pairs.
+
+    >>> model = PixelRNN((1, 2, 2), kind="pixelcnn", layers=1, hidden=2)
+    >>> images = torch.cartesian_prod(*[torch.arange(2)] * 4).view(16, 1, 2, 2)  # all that there are
+    >>> round(model.log_prob(images).exp().sum().item(), 4)
+    1.0
+    >>> upper = torch.tensor([[True, True], [False, False]])
+    >>> model.complete(torch.ones(1, 1, 2, 2), known=upper)[0, 0, 0]
+    tensor([1, 1])
     """
 
     def __init__(
@@ -218,6 +232,7 @@ class PixelRNN(GenerativeModel):
         self.label = nn.Embedding(classes, self.stack.label_width) if classes else None
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for pixels that are not whole numbers below `levels`, and for unknown labels."""
         super().check(x, y)
         if x.min() < 0 or x.max() >= self.levels or (x.is_floating_point() and (x != x.round()).any()):
             raise ValueError(
@@ -328,6 +343,10 @@ class PixelRNN(GenerativeModel):
 
 
 def draw_levels(logits: Tensor) -> Tensor:
-    """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities."""
+    """A level for each row of logits (n, levels): where a uniform number falls among their cumulated probabilities.
+
+    >>> draw_levels(torch.tensor([[0.0, 100.0], [100.0, 0.0]]))
+    tensor([1, 0])
+    """
     reached = logits.softmax(1).cumsum(1)[:, :-1]
     return (torch.rand(len(logits), 1, dtype=logits.dtype, device=logits.device) >= reached).sum(1)

@@ -28,7 +28,12 @@ from lecturekit.exact.flow import Flow
 
 
 class Logit(Bijection):
-    """z = logit(alpha + (1 - 2 alpha) x): images in [0, 1) spread out, so that no draw can leave the range by much."""
+    """z = logit(alpha + (1 - 2 alpha) x): images in [0, 1) spread out, so that no draw can leave the range by much.
+
+    >>> z, log_det = Logit(alpha=0.05)(torch.ones(1, 1))
+    >>> z.sigmoid(), torch.allclose(Logit(alpha=0.05).inverse(z), torch.ones(1, 1), atol=1e-5)  # far from infinity
+    (tensor([[0.9500]]), True)
+    """
 
     def __init__(self, alpha: float = 0.05):
         super().__init__()
@@ -44,7 +49,11 @@ class Logit(Bijection):
 
 
 class Tanh(nn.Module):
-    """log s = factor * tanh(raw), one factor for each channel, at first 1."""
+    """log s = factor * tanh(raw), one factor for each channel, at first 1.
+
+    >>> Tanh(1)(torch.tensor([[-100.0], [0.0], [100.0]])).flatten().tolist()
+    [-1.0, 0.0, 1.0]
+    """
 
     def __init__(self, channels: int):
         super().__init__()
@@ -62,6 +71,11 @@ class RealNVP(Flow):
     couplings: with each kind of mask on a level, by default 3; on points, in all, by default 8.
     hidden: the width of the default nets.
     net: (channels in, channels out) -> a net of maps, or of points, of the same size.
+
+    >>> model, x = RealNVP((1, 8, 8), levels=2, couplings=1, hidden=4), torch.rand(5, 1, 8, 8)
+    >>> z, log_det = model(x)
+    >>> torch.allclose(model.inverse(z), x, atol=1e-4), [part.shape for part in model.parts(z)]
+    (True, [torch.Size([5, 2, 4, 4]), torch.Size([5, 2, 4, 4])])
     """
 
     def __init__(
@@ -111,6 +125,10 @@ def multiscale(shape: Sequence[int], levels: int, level: Callable, top: Callable
 
     level: shape -> the bijections of every level but the last, of which one is a Squeeze. top: shape -> those of the last, to
         the end with a Flatten.
+
+    >>> flow = multiscale((1, 8, 8), 2, level=lambda shape: [Squeeze()], top=lambda shape: [Flatten(shape)])
+    >>> flow(torch.zeros(5, 1, 8, 8))[0].shape
+    torch.Size([5, 64])
     """
     if levels == 1:
         return Chain(*top(shape))
@@ -120,7 +138,14 @@ def multiscale(shape: Sequence[int], levels: int, level: Callable, top: Callable
 
 
 def require_divisible(event_shape: Sequence[int], levels: int, halvings: int) -> None:
-    """ValueError unless event_shape is an image whose sides can be halved so often."""
+    """ValueError unless event_shape is an image whose sides can be halved so often.
+
+    >>> require_divisible((1, 28, 28), levels=3, halvings=2)
+    >>> require_divisible((2,), levels=1, halvings=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: levels are for images (C, H, W), not for items of shape (2,)
+    """
     if len(event_shape) != 3:
         raise ValueError(f"levels are for images (C, H, W), not for items of shape {tuple(event_shape)}")
     sides = event_shape[1:]

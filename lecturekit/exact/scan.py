@@ -26,6 +26,11 @@ class Sweep:
 
     neighbours: (rows, columns) away, whose states a pixel sees. memory: which of them hands its memory on.
     along: from one pixel of a line to the next.
+
+    >>> list(ROWS.lines(height=2, width=3))
+    [(0, 0, 3), (1, 0, 3)]
+    >>> list(FROM_LEFT.lines(height=2, width=3))
+    [(0, 0, 1), (0, 1, 2), (0, 2, 2), (1, 2, 1)]
     """
 
     neighbours: tuple[tuple[int, int], ...]
@@ -49,7 +54,12 @@ FROM_RIGHT = Sweep(((-1, 0), (0, 1)), memory=1, along=(1, 1))  # from the top ri
 
 
 def cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One LSTM update: gates (..., 4 h) as they arrive, in the order i, f, o, g, and memory c (..., h) -> (h, c)."""
+    """One LSTM update: gates (..., 4 h) as they arrive, in the order i, f, o, g, and memory c (..., h) -> (h, c).
+
+    >>> h, c = cell(torch.zeros(4), torch.ones(1))
+    >>> c, h  # 1/2, and tanh(1/2) / 2
+    (tensor([0.5000]), tensor([0.2311]))
+    """
     i, f, o = gates[..., : 3 * c.shape[-1]].sigmoid().chunk(3, dim=-1)
     c = f * c + i * gates[..., 3 * c.shape[-1] :].tanh()
     return o * c.tanh(), c
@@ -60,6 +70,9 @@ def scan(gates: Tensor, weight: Tensor, sweep: Sweep) -> Tensor:
 
     gates: (B, 4 h, H, W), bias included, in the order i, f, o, g.
     weight: (neighbours, h, 4 h), the state-to-state kernel, a matrix for each neighbour.
+
+    >>> scan(torch.zeros(5, 4 * 2, 6, 7), torch.zeros(2, 2, 4 * 2), FROM_LEFT).shape
+    torch.Size([5, 2, 6, 7])
     """
     return _Scan.apply(gates, weight, sweep)
 
@@ -80,6 +93,7 @@ class Grid:
         ]
 
     def zeros(self, like: Tensor, features: int) -> Tensor:
+        """A buffer (pixels, B, features) of zeros."""
         return like.new_zeros((self.height + 1) * self.row, self.batch, features)
 
     def inside(self, buffer: Tensor) -> Tensor:
@@ -87,12 +101,18 @@ class Grid:
         return buffer.unflatten(0, (self.height + 1, self.row))[1:, 1:-1].permute(2, 3, 0, 1)
 
     def filled(self, image: Tensor) -> Tensor:
+        """A buffer with the image (B, features, H, W) in it."""
         buffer = self.zeros(image, image.shape[1])
         self.inside(buffer).copy_(image)
         return buffer
 
 
 def moved(line: slice, offset: int) -> slice:
+    """The places of a line, each `offset` further on in the buffer.
+
+    >>> moved(slice(0, 8, 2), 3)
+    slice(3, 11, 2)
+    """
     return slice(line.start + offset, line.stop + offset, line.step)
 
 

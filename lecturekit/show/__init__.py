@@ -1,4 +1,4 @@
-"""Pictures: matplotlib figures, and a few that answer, legible on light and on dark pages."""
+"""Figures made with matplotlib, and a few that answer, legible on light and on dark pages."""
 
 from lecturekit.show import figures
 from lecturekit.show.diagrams import diagram, source

@@ -41,6 +41,10 @@ def diagram(
 
     Kinds of node: latent, observed, noise (circles), net, value (boxes), text. Kinds of arrow: "" (generation, the forward
     pass), "inference", "gradient". bend: curvature of the arrow, 0 by default.
+
+    >>> figure = diagram({"z": (0, 0, "$z$", "latent"), "x": (2, 0, "$x$", "observed")}, [("z", "x")])
+    >>> len(figure.axes[0].texts)  # two nodes and an arrow
+    3
     """
     with rc_context(settings()):
         figure = plt.figure(figsize=(width, height), layout="none")
@@ -80,7 +84,11 @@ def _edge(axis: plt.Axes, frame, other) -> np.ndarray:
 
 
 def source(thing: Any):
-    """The package's own code of a class, function or method, coloured, as a cell's output."""
+    """The package's own code of a class, function or method, coloured, as a cell's output.
+
+    >>> print(source(source).data.splitlines()[1])
+    def source(thing: Any):
+    """
     from IPython.display import Markdown
 
     return Markdown(f"```python\n{textwrap.dedent(inspect.getsource(thing)).rstrip()}\n```")

@@ -65,6 +65,9 @@ def style(medium: str = "page") -> dict:
 
     medium: "page", see-through and with grey ink, for pages that may be light or dark; "print", black on white with 200 dpi,
         for slides and paper. All figures of this package follow what was chosen last.
+
+    >>> style()["axes.facecolor"], style("print")["text.color"]
+    ('none', '#000000')
     """
     if medium not in ("page", "print"):
         raise ValueError(f'medium must be "page" or "print", not {medium!r}')
@@ -140,7 +143,7 @@ def animate(frames: Iterable[Figure], alt: str, *, title: str = "Animation", sec
 
 
 def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int = 1) -> np.ndarray:
-    """(N, C, H, W) with C of 1 or 3 -> one RGBA picture, `columns` images wide, with see-through gaps."""
+    """(N, C, H, W) with C of 1 or 3 -> one RGBA image, `columns` images wide, with see-through gaps."""
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
     low, high = limits
@@ -177,7 +180,12 @@ def grid(
     width: float = 7.0,
     limits: tuple[float, float] = (0, 1),
 ) -> Figure:
-    """Images (N, C, H, W) in rows of `columns` (default: about square). limits: the values shown as black and white."""
+    """Images (N, C, H, W) in rows of `columns` (default: about square). limits: the values shown as black and white.
+
+    >>> figure = grid(torch.rand(6, 1, 8, 8), columns=3, width=3.0)
+    >>> figure.axes[0].images[0].get_array().shape  # 2 rows of 3 images, with gaps of a pixel
+    (17, 26, 4)
+    """
     columns = columns or max(1, round(len(images) ** 0.5))
     return _bare(_tiles(images, columns, limits), width, title)[0]
 
@@ -191,7 +199,12 @@ def pairs(
     width: float = 7.0,
     limits: tuple[float, float] = (0, 1),
 ) -> Figure:
-    """Images x (N, C, H, W) in one row and what a model made of them, of the same shape, below."""
+    """Images x (N, C, H, W) in one row and what a model made of them, of the same shape, below.
+
+    >>> x = torch.rand(4, 1, 8, 8)
+    >>> [label.get_text() for label in pairs(x, 1 - x).axes[0].get_yticklabels()]
+    ['data', 'model']
+    """
     if x.shape != reconstruction.shape:
         raise ValueError(f"need as many images of one shape: {tuple(x.shape)} and {tuple(reconstruction.shape)}")
     sheet = _tiles(torch.cat([x.float(), reconstruction.float()]), len(x), limits)
@@ -214,6 +227,10 @@ def manifold(
     """The plane of a model with two latents: images decode(z) on an even grid of z over [-limit, limit]^2.
 
     decode: (M, 2), float32 on the CPU, -> images (M, C, H, W). The first latent runs to the right, the second upwards, as in a plot.
+
+    >>> figure = manifold(lambda z: torch.sigmoid(z.sum(1)).view(-1, 1, 1, 1).expand(-1, 1, 4, 4), side=5)
+    >>> figure.axes[0].images[0].get_array().shape
+    (20, 20, 4)
     """
     line = torch.linspace(-limit, limit, side)
     z = torch.stack(torch.meshgrid(line, line.flip(0), indexing="xy"), dim=-1).reshape(-1, 2)
@@ -239,7 +256,13 @@ def interpolation(
     width: float = 7.0,
     limits: tuple[float, float] = (0, 1),
 ) -> Figure:
-    """Straight lines in latent space, one row each: start and end are (R, latent), decode as in `manifold`."""
+    """Straight lines in latent space, one row each: start and end are (R, latent), decode as in `manifold`.
+
+    >>> draw = lambda z: z.view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    >>> figure = interpolation(draw, torch.zeros(2, 1), torch.ones(2, 1), steps=5)
+    >>> figure.axes[0].images[0].get_array().shape  # 2 lines of 5 images
+    (9, 24, 4)
+    """
     if start.shape != end.shape or start.ndim != 2:
         raise ValueError(f"start and end must both be (R, latent), not {tuple(start.shape)} and {tuple(end.shape)}")
     t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device)[:, None]
@@ -250,7 +273,15 @@ def interpolation(
 
 def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) -> Figure:
     """Training curves of a History: a panel per term, a colour per player; thin lines are turns, thick ones their mean
-    over an epoch, in its middle; values of valid/ stand where they were measured."""
+    over an epoch, in its middle; values of valid/ stand where they were measured.
+
+    >>> from lecturekit import History
+    >>> history = History()
+    >>> for name in ("generator/loss", "discriminator/loss", "discriminator/real"):
+    ...     history.add(name, epochs=[0.0, 0.5], values=[2.0, 1.0])
+    >>> [axis.get_title() for axis in curves(history).axes]
+    ['loss', 'real']
+    """
     names = names or tuple(history)
     if not names:
         raise ValueError("nothing was logged, so there is nothing to draw")

@@ -1,7 +1,7 @@
-"""Pictures that answer: move two densities, explore a latent plane, watch a training and stop it.
+"""Figures that answer: move two densities, explore a latent plane, watch a training and stop it.
 
-Each is a picture under a few controls, made with ipywidgets, which are imported when one is made. In JupyterLab the controls
-work, by mouse and by arrow keys; a page without a kernel shows the picture as it stood last.
+Each is an image under a few controls, made with ipywidgets, which are imported when one is made. In JupyterLab the controls
+work, by mouse and by arrow keys; a page without a kernel shows the image as it stood last.
 """
 
 import gc
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from lecturekit.show.figures import CLASSES, COLOURS, _tiles, curves, ink, settings
 
-SHARP = 2  # pixels of a picture per pixel of the page, for screens that have them
+SHARP = 2  # pixels of an image per pixel of the page, for screens that have them
 
 
 def _pixels(figure: Figure) -> np.ndarray:
@@ -38,9 +38,9 @@ def _pixels(figure: Figure) -> np.ndarray:
 
 
 class Panel:
-    """Controls over a picture: a widget where there is a kernel; elsewhere the picture, described.
+    """Controls over an image: a widget where there is a kernel; elsewhere the image, described.
 
-    draw: () -> a figure, or a picture, uint8 (height, width, RGBA), and what it shows in words. Asked again at every move of a
+    draw: () -> a figure, or an image, uint8 (height, width, RGBA), and what it shows in words. Asked again at every move of a
         control, under the settings of `style`.
     """
 
@@ -58,6 +58,7 @@ class Panel:
                 control.observe(self.redraw, "value")
 
     def redraw(self, change: Any = None) -> None:
+        """Draw anew, as the controls stand."""
         with rc_context(settings()):
             picture, words = self.draw()
             pixels = _pixels(picture) if isinstance(picture, Figure) else picture
@@ -167,7 +168,7 @@ def plane(
 ) -> Panel:
     """Explore a latent space: two latents on sliders, where that is on a map, and what the decoder draws there.
 
-    decode: (1, latent), float32 on the CPU, -> a picture (1, C, H, W). codes: of data, for the map, on which `labels` stand
+    decode: (1, latent), float32 on the CPU, -> an image (1, C, H, W). codes: of data, for the map, on which `labels` stand
     in place of dots; it starts at the first. With more than two latents one chooses which two move, and the others
     stay. latents: how many, where no codes say it. limit: how far the sliders go. limits: values shown as black and white.
     """
@@ -469,7 +470,7 @@ class Live:
     Stop is Ctrl-C: `fit` ends after the present round, returns its history, and the next cells find a model to look at.
     With checkpoint= and resume=True, running the cell again goes on where it stopped, as if nothing had happened. Where the
     button does not answer while a cell runs (JupyterLab before 4.4, ipykernel before 7), the kernel's interrupt button does
-    the same. What stays in the notebook is the picture of the last curves.
+    the same. What stays in the notebook is an image of the last curves.
 
     names: terms of the History, all by default. every: seconds from one drawing to the next, at least.
     """

@@ -37,7 +37,17 @@ class CheckpointError(RuntimeError):
 
 
 class Folder:
-    """A folder of checkpoints of one run."""
+    """A folder of checkpoints of one run.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     folder = Folder(path, Ranks())
+    ...     folder.save(120, {"weight": torch.ones(2)}, {"identity": {"world": 1}})
+    ...     folder.newest().name
+    ...     folder.load()
+    'round-000000120'
+    ({'weight': tensor([1., 1.])}, {'format': 2, 'identity': {'world': 1}})
+    """
 
     def __init__(self, path: str | os.PathLike, ranks: Ranks):
         self.path, self.ranks = Path(path).expanduser(), ranks
@@ -47,6 +57,7 @@ class Folder:
         return sorted(p for p in self.path.glob("round-*") if (p / "facts.json").is_file())
 
     def newest(self) -> Path | None:
+        """The last complete checkpoint, or None."""
         return self.saved()[-1] if self.saved() else None
 
     def save(self, number: int, tensors: dict[str, Tensor], facts: Facts) -> None:
@@ -99,7 +110,12 @@ class Folder:
 
 
 def renamed(tensors: dict[str, Tensor], facts: Facts) -> tuple[dict[str, Tensor], Facts]:
-    """A checkpoint of format 1 under the names that things have now."""
+    """A checkpoint of format 1 under the names that things have now.
+
+    >>> tensors, facts = {"model/judges.a.bias": torch.zeros(1)}, {"identity": {"model": "CycleGAN"}}
+    >>> renamed(tensors, facts)[0]
+    {'model/discriminators.a.bias': tensor([0.])}
+    """
 
     def new(value: Any) -> Any:
         if isinstance(value, dict):
@@ -115,7 +131,13 @@ def renamed(tensors: dict[str, Tensor], facts: Facts) -> tuple[dict[str, Tensor]
 
 
 def compare(saved: Facts, now: Facts) -> None:
-    """Raise CheckpointError that names everything in which two descriptions of a run differ."""
+    """Raise CheckpointError that names everything in which two descriptions of a run differ.
+
+    >>> compare({"seed": 0, "world": 1}, {"seed": 1, "world": 1})
+    Traceback (most recent call last):
+        ...
+    lecturekit.training.checkpoint.CheckpointError: this checkpoint is of another run: seed was 0 and is 1
+    """
     differences = list(_differences(saved, now, ""))
     if differences:
         raise CheckpointError("this checkpoint is of another run: " + "; ".join(differences))
@@ -145,5 +167,9 @@ def _to_disk(path: Path) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON gives it back: tuples become lists, what JSON has no word for becomes its repr."""
+    """A value as JSON gives it back: tuples become lists, what JSON has no word for becomes its repr.
+
+    >>> plain({"event_shape": (1, 28, 28)})
+    {'event_shape': [1, 28, 28]}
+    """
     return json.loads(json.dumps(value, default=repr))

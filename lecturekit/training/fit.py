@@ -69,6 +69,14 @@ def fit(
     Raises ValueError or TypeError, before anything moves, for data that cannot be this model's and for a game that cannot
     be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
     checkpoint of another run or one that cannot be written.
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> x = torch.randn(512, 2)
+    >>> history = fit(LinearGaussian(2, latent=1), x, epochs=2, batch_size=128, progress=False)
+    >>> history.epochs("model/loss")
+    [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    >>> history.trained, history.precision
+    (2.0, 'float32')
     """
     with own_rng(device_of(model), Ranks().seed(seed)), torch.enable_grad():
         for training in _play(**locals()):
@@ -84,6 +92,7 @@ def rounds(model: GenerativeModel, data: Any, **options) -> Iterator[Training]:
     ends `fit`. Between two rounds the model is in train mode and the caller has random numbers and gradients of their own: look at it
     `with lecturekit.model.evaluating(model):`, and the result is that of `fit`, to the bit.
 
+    >>> from lecturekit.variational import VAE
     >>> model = VAE((4,), latent=2, hidden=(8,))
     >>> x = torch.tensor([[0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0]])
     >>> [training.streams.epoch for training in rounds(model, x, epochs=3, batch_size=2)]

@@ -36,6 +36,7 @@ class PlayerState:
         self.moved = False
 
     def plays(self) -> bool:
+        """Does it take the turn? Rank 0 decides."""
         return self.player.when is None or self.ranks.decide(bool(self.player.when()), self.device)
 
     def gradients(self, batch: Batch) -> Terms:
@@ -65,6 +66,7 @@ class PlayerState:
         return terms
 
     def step(self, progress: float) -> None:
+        """Clip the gradient, set the rates that the schedule has for this progress, step, and call `after`."""
         if self.player.clip is not None:
             clip_grad_norm_(self.parameters, self.player.clip)
         if self.player.schedule is not None:
@@ -78,7 +80,12 @@ class PlayerState:
 
 
 def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> list[PlayerState]:
-    """All players of a model, seated; ValueError for a game that cannot be played."""
+    """All players of a model, seated; ValueError for a game that cannot be played.
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> [seat.player.name for seat in player_states(LinearGaussian(2, latent=1), None, Ranks())]
+    ['model']
+    """
     seats = [PlayerState(player, model, dtype, ranks) for player in model.players()]
     names = [s.player.name for s in seats]
     if not names or len(set(names)) < len(names):
@@ -91,7 +98,15 @@ def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Rank
 def play_round(
     seats: list[PlayerState], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
 ) -> None:
-    """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones."""
+    """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones.
+
+    >>> from lecturekit.adversarial import GAN
+    >>> seats, turns = player_states(GAN((2,), latent=1, hidden=4, turns=2), None, Ranks()), []
+    >>> streams = Streams(torch.randn(8, 2), batch_size=4, epochs=1, seed=0, device=torch.device("cpu"))
+    >>> play_round(seats, False, streams, lambda epoch, player, terms: turns.append((epoch, player)))
+    >>> turns
+    [(0.0, 'discriminator'), (0.5, 'discriminator'), (0.0, 'generator')]
+    """
     progress, epoch = streams.progress, streams.epoch
     batch = streams.next(progress)
     if simultaneous:

@@ -12,6 +12,11 @@ class History(Mapping[str, list[float]]):
     trained: epochs drawn. seconds: time spent training, validation and callbacks left out. precision: the format that the
     networks ran in. averaged: the model with averaged weights, if `fit` was asked for one. stopped: early stopping ended
     the training. interrupted: Ctrl-C did.
+
+    >>> history = History()
+    >>> history.add("model/loss", epochs=[0.0, 0.5], values=[3.0, 2.5])
+    >>> history["model/loss"], history.epochs("model/loss"), "valid/elbo" in history
+    ([3.0, 2.5], [0.0, 0.5], False)
     """
 
     def __init__(self):

@@ -14,6 +14,10 @@ def autocast_dtype(precision: str, model: nn.Module, device: torch.device) -> to
     """bfloat16 where the networks are to run in it, None where they run as they are.
 
     "auto": bfloat16 if the hardware computes faster with it and the model is large enough to gain; never for float64.
+
+    >>> net, cpu = nn.Linear(2, 2), torch.device("cpu")
+    >>> autocast_dtype("bfloat16", net, cpu), autocast_dtype("auto", net, cpu)  # too small to gain
+    (torch.bfloat16, None)
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")

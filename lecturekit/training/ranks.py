@@ -13,7 +13,12 @@ from torch import Tensor, distributed
 
 
 class Ranks:
-    """This process among its peers: `rank` of `world`. The process group, if there is to be one, is the caller's."""
+    """This process among its peers: `rank` of `world`. The process group, if there is to be one, is the caller's.
+
+    >>> ranks = Ranks()  # a lone process
+    >>> ranks.rank, ranks.world, ranks.share(128)
+    (0, 1, 128)
+    """
 
     def __init__(self):
         together = distributed.is_available() and distributed.is_initialized()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lecturekit.model import GenerativeModel, Terms, generators
+from lecturekit.model import GenerativeModel, Terms, generators, options
 from lecturekit.training.checkpoint import Facts, compare, plain
 from lecturekit.training.game import play_round, player_states
 from lecturekit.training.history import History
@@ -20,7 +20,16 @@ from lecturekit.training.stream import Streams
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch."""
+    """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch.
+
+    >>> from lecturekit import fit
+    >>> from lecturekit.variational import LinearGaussian
+    >>> rule = {"validate": lambda model: {"elbo": -1.0}, "early_stopping": EarlyStopping("elbo", patience=2)}
+    >>> model, x = LinearGaussian(2, latent=1), torch.randn(8, 2)
+    >>> history = fit(model, x, epochs=9, batch_size=8, progress=False, **rule)
+    >>> history.stopped, history.trained  # nothing rose after the first epoch
+    (True, 3.0)
+    """
 
     watch: str = "elbo"
     patience: int = 10
@@ -31,7 +40,14 @@ class Diverged(FloatingPointError):
 
 
 class Training:
-    """The players, the streams, the history, and what else goes on from round to round."""
+    """The players, the streams, the history, and what else goes on from round to round.
+
+    >>> from lecturekit import rounds
+    >>> from lecturekit.adversarial import GAN
+    >>> training = next(rounds(GAN((2,), latent=1, hidden=4), torch.randn(8, 2), epochs=1))
+    >>> training.rounds, [seat.player.name for seat in training.players]
+    (0, ['discriminator', 'generator'])
+    """
 
     def __init__(
         self,
@@ -57,6 +73,7 @@ class Training:
         return self.model if self.averaged is None else self.averaged.module
 
     def round(self) -> None:
+        """Play one round, and let the averaged weights follow."""
         play_round(self.players, self.model.simultaneous, self.streams, self._log)
         self.rounds += 1
         if self.averaged is not None:
@@ -129,9 +146,9 @@ class Training:
             {
                 "lecturekit": package,
                 "model": type(model).__name__,
-                "options": _options(model),
+                "options": options(model),
                 # a model may hold another one, and nets are made of modules with options, such as activations
-                "parts": {n: [type(m).__name__, _options(m)] for n, m in model.named_modules() if n},
+                "parts": {n: [type(m).__name__, options(m)] for n, m in model.named_modules() if n},
                 "tensors": {n: [list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()},
                 "players": {
                     s.player.name: {
@@ -223,10 +240,3 @@ class Training:
         states = part("random/")
         for i, generator in enumerate(generators(self.streams.device)):
             generator.set_state(states[str(i)])
-
-
-def _options(module: nn.Module) -> Facts:
-    """A module's own scalar attributes, without those that change while it is used."""
-    changing = ("training", "reparameterized", "call_super_init", "dump_patches")
-    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
-    return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}

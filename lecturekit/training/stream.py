@@ -14,7 +14,13 @@ from lecturekit.training.ranks import Ranks
 
 
 class TensorData:
-    """Tensors in memory, as a model sees them: x (N, *event_shape), y (N,) or None."""
+    """Tensors in memory, as a model sees them: x (N, *event_shape), y (N,) or None.
+
+    >>> data = TensorData(torch.arange(6).view(3, 2), torch.tensor([7, 8, 9]))
+    >>> data.batch(torch.tensor([2, 0]))
+    (tensor([[4, 5],
+            [0, 1]]), tensor([9, 7]))
+    """
 
     def __init__(self, x: Tensor, y: Tensor | None = None):
         if y is not None and len(x) != len(y):
@@ -25,14 +31,20 @@ class TensorData:
         return len(self.x)
 
     def to(self, device) -> "TensorData":
+        """The same data on a device."""
         return TensorData(self.x.to(device), None if self.y is None else self.y.to(device))
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(x[index], y[index]) for int64 (B,) indices."""
         return self.x[index], None if self.y is None else self.y[index]
 
 
 def as_data(data: Any) -> Any:
-    """Anything with `len`, `to(device)` and `batch(index) -> (x, y)`; tensors and (x, y) pairs are wrapped."""
+    """Anything with `len`, `to(device)` and `batch(index) -> (x, y)`; tensors and (x, y) pairs are wrapped.
+
+    >>> len(as_data((torch.zeros(3, 2), torch.arange(3))))
+    3
+    """
     if isinstance(data, Tensor):
         data = TensorData(data)
     elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(t, Tensor) for t in data):
@@ -52,6 +64,11 @@ class Stream:
 
     A batch is the next `batch_size` items of that row, wherever one permutation ends and the next begins: all batches
     have one size, every item comes once per epoch, and `position` (items drawn so far) is the whole state.
+
+    >>> stream = Stream(torch.arange(5), batch_size=2, seed=0, key=0, device=torch.device("cpu"))
+    >>> row = torch.cat([stream.next().x for _ in range(5)])
+    >>> row[:5].sort().values, row[5:].sort().values, stream.position
+    (tensor([0, 1, 2, 3, 4]), tensor([0, 1, 2, 3, 4]), 10)
     """
 
     def __init__(
@@ -122,7 +139,14 @@ class Stream:
 
 
 class Streams:
-    """Named streams advanced together; the first one counts the epochs and is `batch.x`, `batch.y`."""
+    """Named streams advanced together; the first one counts the epochs and is `batch.x`, `batch.y`.
+
+    >>> data = {"x": torch.zeros(8, 2), "labelled": torch.zeros(3, 2)}
+    >>> streams = Streams(data, batch_size={"x": 4, "labelled": 2}, epochs=1, seed=0, device=torch.device("cpu"))
+    >>> batch = streams.next(streams.progress)
+    >>> len(batch), len(batch["labelled"]), streams.epoch
+    (4, 2, 0.5)
+    """
 
     def __init__(
         self,
@@ -156,9 +180,11 @@ class Streams:
         return self.first.position / self.total
 
     def next(self, progress: float) -> Batch:
+        """The next batch of every stream; `progress` is the batch's."""
         return self._join({name: stream.next() for name, stream in self.streams.items()}, progress)
 
     def draw(self, n: int) -> Batch:
+        """The first n items of every stream, at most each item once; moves nothing."""
         return self._join({name: stream.draw(n) for name, stream in self.streams.items()}, 0.0)
 
     def _join(self, parts: dict[str, Batch], progress: float) -> Batch:

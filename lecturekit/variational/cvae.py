@@ -33,6 +33,13 @@ class CVAE(LatentVariableModel):
     conditional_prior: whether p(z | y) is a net's, as in [1], or the same for every y, as in [2].
     likelihood: "bernoulli" or "gaussian".
     latent, hidden, activation: as in VAE; y is fed to every net beside its other input.
+
+    >>> model, x, y = CVAE((1, 4, 4), condition=3, latent=2, hidden=(8,)), torch.ones(5, 1, 4, 4), torch.arange(5) % 3
+    >>> model.bound(x, k=10, y=y).shape, model.sample(5, y).shape
+    (torch.Size([5]), torch.Size([5, 1, 4, 4]))
+    >>> completion = CVAE((1, 2, 4), condition=(1, 2, 4), latent=2, hidden=(8,))  # the lower half, given the upper one
+    >>> completion.sample(5, x[:, :, :2]).shape
+    torch.Size([5, 1, 2, 4])
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class CVAE(LatentVariableModel):
         return y.to(self.origin.dtype).flatten(1)
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also ValueError for labels that there are not."""
         if y is not None and self.classes is not None and not ((0 <= y) & (y < self.classes)).all():
             raise ValueError(f"labels must be 0 to {self.classes - 1}, not {int(y.min())} to {int(y.max())}")
         super().check(x, y)

@@ -39,6 +39,12 @@ class DLGM(LatentVariableModel):
     "rank-one". skips: every layer also reaches the data's logits directly. warm_up: the share of the training during which
     the weight of the KL rises from 0 to 1 [3]. free_bits: nats of KL, per layer and averaged over the batch, that cost
     nothing [2]. Both are remedies for layers that fall silent; `elbo` is never touched by them.
+
+    >>> model, x = DLGM((1, 4, 4), latents=(3, 2), hidden=8, free_bits=0.5), torch.ones(5, 1, 4, 4)
+    >>> model.kl(x).shape, model.codes(x).shape
+    (torch.Size([5, 2]), torch.Size([5, 5]))
+    >>> list(model.loss(Batch(x)))
+    ['loss', 'reconstruction', 'kl_1', 'kl_2']
     """
 
     def __init__(
@@ -116,7 +122,13 @@ class DLGM(LatentVariableModel):
 
 
 class Concatenated(Distribution):
-    """Independent distributions of vectors as one over the vectors side by side."""
+    """Independent distributions of vectors as one over the vectors side by side.
+
+    >>> p = nets.gaussian(torch.zeros(2), torch.zeros(2))
+    >>> both = Concatenated([p, p])
+    >>> both.event_shape, torch.allclose(both.log_prob(torch.ones(4)), 2 * p.log_prob(torch.ones(2)))
+    (torch.Size([4]), True)
+    """
 
     has_rsample = True
 

@@ -33,6 +33,12 @@ class Window(NamedTuple):
 
     rows, columns: filters (B, N, H) and (B, N, W), each of which sums to 1. centre: (B, 2), row and column in pixels, from 0.
     stride, width, intensity: (B,): between centres, and a filter's standard deviation, both in pixels; a factor.
+
+    >>> window = Window.of(torch.zeros(1, 5), n=3, height=9, width=9)
+    >>> window.centre, window.stride
+    (tensor([[4., 4.]]), tensor([4.]))
+    >>> torch.allclose(window.read(torch.ones(1, 1, 9, 9)), torch.ones(1, 1, 3, 3))  # every filter sums to 1
+    True
     """
 
     rows: Tensor
@@ -69,17 +75,25 @@ class Window(NamedTuple):
 
 
 class LSTM(nn.Module):
-    """An LSTM with a learned first state."""
+    """An LSTM with a learned first state.
+
+    >>> lstm = LSTM(inputs=3, hidden=4)
+    >>> h, c = lstm(torch.ones(2, 3), lstm.start(2))
+    >>> h.shape, c.shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
+    """
 
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
         self.cell, self.first = nn.LSTMCell(inputs, hidden), nn.Parameter(torch.zeros(hidden))
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
+        """The state (h, c) for n items, each (n, hidden)."""
         h = self.first.expand(n, -1)
         return h, torch.zeros_like(h)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (n, inputs) and a state -> the next state."""
         return self.cell(x, state)
 
 
@@ -88,6 +102,12 @@ class DRAW(LatentVariableModel):
 
     event_shape: (C, H, W). hidden: units of each LSTM.
     read_size, write_size: N of the windows through which it reads and writes, 2 and 5 in [1] for MNIST; None: whole images.
+
+    >>> model, x = DRAW((1, 8, 8), steps=3, latent=2, hidden=4, read_size=2, write_size=5), torch.ones(5, 1, 8, 8)
+    >>> model.kl_by_step(x).shape
+    torch.Size([5, 3])
+    >>> [canvas.shape for canvas, window in model.strokes(torch.randn(1, 3, 2))]
+    [torch.Size([1, 1, 8, 8]), torch.Size([1, 1, 8, 8]), torch.Size([1, 1, 8, 8])]
     """
 
     reparameterized = True

@@ -35,6 +35,13 @@ class GaussianMixture(LatentVariableModel):
     `start`, which `fit` calls by itself, puts the means on items of the data that lie far from each other (k-means++) and
     gives every component the covariance of the whole. Then either steps of EM, `em_step(x)` or `em(x)`, or `fit`, which descends
     minus log p(x) by gradient.
+
+    >>> from itertools import islice
+    >>> x = torch.cat([torch.randn(100, 1) - 5, torch.randn(100, 1) + 5])
+    >>> model = GaussianMixture(dimensions=1, components=2)
+    >>> trace = torch.stack(list(islice(model.em(x), 20)))
+    >>> bool((trace.diff() > -1e-5).all()), model.means.round().flatten().sort().values.tolist()
+    (True, [-5.0, 5.0])
     """
 
     def __init__(self, dimensions: int, components: int, floor: float = 1e-3, covariance: str = "full"):
@@ -77,9 +84,11 @@ class GaussianMixture(LatentVariableModel):
         return {"loss": -self.log_prob(batch.x).mean()}
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """ValueError for items of another shape; points have no other bounds."""
         super(LatentVariableModel, self).check(x, y)  # its own asks for the prior's mean, and components have none
 
     def start(self, draw) -> None:
+        """Means by k-means++ on up to 10 000 items; every covariance is that of them all."""
         x = draw(10_000).x.to(self.means.dtype)
         chosen = x[torch.randint(len(x), (1,))]
         while len(chosen) < self.components:

@@ -27,6 +27,10 @@ class HierarchicalVAE(LatentVariableModel):
 
     latents: the sizes of h_1, h_2, ..., from the data upwards. hidden: for each of them, the hidden layers of the net between
     it and what lies below, in the order of the way up; the way down has them in reverse.
+
+    >>> model, x = HierarchicalVAE((1, 4, 4), latents=(3, 2), hidden=((8,), (4,))), torch.ones(5, 1, 4, 4)
+    >>> model.log_weights(x, k=10).shape, model.codes(x).shape
+    (torch.Size([10, 5]), torch.Size([5, 5]))
     """
 
     reparameterized = True

@@ -35,6 +35,13 @@ class IWAE(LatentVariableModel):
         of the same expectation, whose noise falls as k grows; for models with one layer of latents. "vae" descends minus
         the mean of k log-weights: the ELBO, for comparison at equal cost.
     model.loss is not used: a KL in closed form, warm-up and free bits have no effect here.
+
+    >>> from lecturekit.variational import LinearGaussian
+    >>> inner, x = LinearGaussian(3, latent=1), torch.randn(4, 3)
+    >>> inner.match_posterior()  # so that every L_k is log p(x)
+    >>> loss = IWAE(inner, k=5).loss(Batch(x))["loss"]
+    >>> torch.allclose(-loss, inner.log_prob(x).mean(), atol=1e-4)
+    True
     """
 
     def __init__(self, model: LatentVariableModel, k: int = 50, estimator: str = "iwae"):
@@ -67,6 +74,7 @@ class IWAE(LatentVariableModel):
         return self.model.codes(x, y)
 
     def start(self, draw) -> None:
+        """Start the inner model, if it has not been started."""
         if not self.model.started:
             self.model.start(draw)
             self.model.started.fill_(True)

@@ -25,6 +25,11 @@ class LinearGaussian(LatentVariableModel):
     dimensions, latent: the sizes of x and z. noise: the standard deviation of the observation.
     All but the noise can be trained. The true posterior has a full covariance, so the diagonal q reaches it only where the
     columns of `weight` are orthogonal: the gap of the bound is there to be seen.
+
+    >>> model, x, z = LinearGaussian(3, latent=2), torch.randn(4, 3), torch.randn(4, 2)
+    >>> log_joint = model.prior().log_prob(z) + model.decode(z).log_prob(x)
+    >>> torch.allclose(log_joint - model.posterior(x).log_prob(z), model.log_prob(x), atol=1e-3)  # Bayes, for any z
+    True
     """
 
     def __init__(self, dimensions: int, latent: int, noise: float = 0.5):
@@ -39,14 +44,17 @@ class LinearGaussian(LatentVariableModel):
         self.log_scale = nn.Parameter(torch.zeros(latent))
 
     def prior(self, y: Tensor | None = None) -> Independent:
+        """p(z) = N(0, I) over (latent,)."""
         zero = torch.zeros_like(self.offset)
         return nets.gaussian(zero, zero)
 
     def encode(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Independent:
+        """q(z | x), a batch of B diagonal Gaussians over (latent,)."""
         mean = x.to(self.offset.dtype) @ self.recognize.T + self.offset
         return nets.gaussian(mean, self.log_scale.expand_as(mean))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
+        """p(x | z), a batch (*lead) of Gaussians over (dimensions,) with standard deviation `noise`."""
         mean = z @ self.weight.T + self.bias
         return nets.gaussian(mean, torch.full_like(mean, self.noise).log())
 

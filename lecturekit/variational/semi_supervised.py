@@ -34,6 +34,13 @@ class SemiSupervisedVAE(GenerativeModel):
     classes: how many. latent, hidden, activation, likelihood: of the CVAE inside; hidden and activation of the classifier
     too. weight: of the classification term, averaged over the labelled items, beside J averaged over all items of the joint batch. alpha of [1]
     is a sum over the labelled items against sums over both kinds.
+
+    >>> model, x = SemiSupervisedVAE((1, 4, 4), classes=3, latent=2, hidden=(8,)), torch.ones(6, 1, 4, 4)
+    >>> few = Batch(x[:3], torch.arange(3))
+    >>> list(model.loss(Batch(x, streams={"labelled": few})))
+    ['loss', 'labelled', 'unlabelled', 'label', 'error']
+    >>> model.classify(x).probs.shape, model.sample(2, torch.tensor([0, 2])).shape
+    (torch.Size([6, 3]), torch.Size([2, 1, 4, 4]))
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class SemiSupervisedVAE(GenerativeModel):
         }
 
     def check(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Also what the CVAE inside refuses."""
         super().check(x, y)
         self.given_y.check(x, torch.zeros(len(x), dtype=torch.long, device=x.device))
 

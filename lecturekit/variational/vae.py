@@ -42,6 +42,15 @@ class VAE(LatentVariableModel):
         log scales, for the other two likelihoods. Flat outputs of the right size are reshaped.
     closed_form_kl: whether `loss` takes the KL term in closed form (default; a less noisy gradient, see chapter 21) or by
         sampling. `elbo` and `bound` always sample.
+
+    >>> model, x = VAE((1, 4, 4), latent=2, hidden=(8,)), torch.ones(5, 1, 4, 4)
+    >>> model.encode(x).mean.shape, model.decode(torch.zeros(3, 5, 2)).mean.shape
+    (torch.Size([5, 2]), torch.Size([3, 5, 1, 4, 4]))
+    >>> terms = model.loss(Batch(x))
+    >>> torch.allclose(terms["loss"], terms["kl"] - terms["reconstruction"])
+    True
+    >>> model.sample(7).shape
+    torch.Size([7, 1, 4, 4])
     """
 
     def __init__(

@@ -89,6 +89,8 @@ def test_every_public_module_has_a_page_of_reference(pages):
 def test_the_reference_reads_as_the_docstrings_do(pages):
     fit = pages["api/lecturekit.training.fit.html"]
     assert re.search(r"<dt><code[^>]*>.*?batch_size.*?</code></dt>\s*<dd><p>items per batch", fit.source)
+    assert ">>> [training.streams.epoch for training in rounds(" in fit.text
+    assert "highlight-pycon" in fit.source
     latent = pages["api/lecturekit.latent.html"]
     assert "Float[Tensor, 'k batch']" in latent.text
     assert re.search(r"<pre>.*?elbo\(x, k\) +L\(x\) +1/k sum_i log w_i", latent.source, re.DOTALL)
@@ -220,6 +222,11 @@ k, n: how many,
 seed: see ``torch.manual_seed(0)``.
 
 Raises ValueError: never.
+
+>>> z_1 = draw(2 * k)  # *not* `marked`
+>>> with still():
+...     z_1
+a: 3
 """
 
 
@@ -247,6 +254,13 @@ def test_a_docstring_in_the_house_form():
         r"   see \ ``torch.manual_seed(0)``\ .",
         "",
         "Raises ValueError: never.",
+        "",
+        ".. code-block:: pycon",
+        "",
+        "    >>> z_1 = draw(2 * k)  # *not* `marked`",
+        "    >>> with still():",
+        "    ...     z_1",
+        "    a: 3",
         "",
     ]
 
