@@ -94,12 +94,21 @@ def style(medium: str = "page") -> dict:
 
 
 def settings() -> dict:
-    """The settings by which this package draws: `style()`, but for what the caller has set otherwise."""
+    """The settings by which this package draws: `style()`, but for what the caller has set otherwise.
+
+    >>> with rc_context(style("print")):
+    ...     settings()["figure.facecolor"], ink()
+    ('#ffffff', '#000000')
+    """
     return {key: rcParams[key] if rcParams[key] != rcParamsDefault[key] else value for key, value in style().items()}
 
 
 def ink() -> str:
-    """The colour of text and lines just now; chapters read it as `show.INK`."""
+    """The colour of text and lines just now; chapters read it as `show.INK`.
+
+    >>> ink()
+    '#7d7d7d'
+    """
     return settings()["text.color"]
 
 
