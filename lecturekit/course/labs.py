@@ -28,7 +28,6 @@ from traitlets.config import PyFileConfigLoader
 
 from lecturekit.course import wrong
 from lecturekit.course.profiles import ROOT, CourseError
-from lecturekit.course.wrong import Wrong
 
 LABS = ROOT / "labs"
 
