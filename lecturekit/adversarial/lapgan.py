@@ -267,9 +267,7 @@ class LAPGAN(GenerativeModel):
         sizes = [stage.event_shape for stage in self.stages]
         if image is not None and image.shape[1:] not in sizes:
             raise ValueError(f"no level has images of shape {tuple(image.shape[1:])}; there are {sizes}")
-        return self._refined(n, () if y is None else (y,), image)
-
-    def _refined(self, n: int, condition: tuple, image: Tensor | None) -> Iterator[Tensor]:
+        condition = () if y is None else (y,)
         if image is None:
             with torch.no_grad():
                 image = self.stages[-1].fakes(n, *condition)

@@ -104,7 +104,7 @@ class GaussianMixture(LatentVariableModel):
         """One E-step, one M-step, on all items; returns the mean log p(x) before it, in nats."""
         x = x.to(self.means.dtype)
         log_joint = self.log_joint(x)
-        self._m_step(x, log_joint)
+        self.m_step(x, log_joint)
         return log_joint.logsumexp(-1).mean()
 
     def em(self, x: Float[Tensor, "items dim"]) -> Iterator[Float[Tensor, ""]]:
@@ -114,10 +114,11 @@ class GaussianMixture(LatentVariableModel):
             with torch.no_grad():
                 log_joint = self.log_joint(x)
             yield log_joint.logsumexp(-1).mean()
-            self._m_step(x, log_joint)
+            self.m_step(x, log_joint)
 
     @torch.no_grad()
-    def _m_step(self, x: Tensor, log_joint: Tensor) -> None:
+    def m_step(self, x: Float[Tensor, "items dim"], log_joint: Float[Tensor, "items components"]) -> None:
+        """The M-step, given log p(x, z) of all items, from which the E-step makes p(z | x)."""
         r = log_joint.softmax(-1)  # (N, K), eq. 9.23
         counts = r.sum(0).clamp(min=torch.finfo(r.dtype).tiny)  # N_k, eq. 9.27
         self.logits.copy_(counts.log() - math.log(len(x)))  # eq. 9.26
