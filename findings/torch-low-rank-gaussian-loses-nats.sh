@@ -11,7 +11,7 @@
 # With 784 pixels, 10 factors and a noise variance of 1e-4, the model's own samples get log-densities that are wrong by
 # nats on average and by tens of nats in the worst case. The same distance as a sum of two squares, |x - W y|^2 / d +
 # |y|^2 with y the posterior mean, is right to 0.01 nats in the same float32. Probabilistic PCA, factor analysis and
-# rank-one posteriors meet this.
+# low-rank posteriors meet this.
 #
 # Seen:
 #     noise variance 0.01: off by up to 0.47 nats, 0.07 on average; sum of squares: below 0.01
