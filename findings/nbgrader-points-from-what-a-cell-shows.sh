@@ -6,8 +6,8 @@
 # A careful expert expects: a test cell to give all its points when it ran without an error, or those of partial credit,
 # which the cell asks for. A warning is no error.
 #
-# What happens: any number that the cell's last expression happens to show is taken for the points: `len([])` or
-# `d.pop(key)` after passed asserts gives 0, a 2 gives 2 of 5, and -3 gives all 5. A number above the cell's points
+# What happens: any number that the cell's last expression happens to show is taken for the points: `len([])`
+# after passed asserts gives 0, a 2 gives 2 of 5, and -3 gives all 5. A number above the cell's points
 # stops the grading of that student's notebook with an error, so a harmless count in a test works until it grows. A line
 # on stderr, such as a deprecation warning of a newer library or a logging call, gives 0, though every assert passed.
 #
