@@ -179,7 +179,7 @@ def pictures_real_and_made(n_real=3, n_made=5):
 def test_real_or_fake_counts_what_was_taken_for_the_other():
     panel = show.real_or_fake(*pictures_real_and_made(), published={"theirs": 0.4})
     assert panel.words.value == (
-        "Picture 1 of 6: real or generated? So far 0 of 0 generated ones taken for real and 0 of 0 real ones taken for "
+        "Image 1 of 6: real or generated? So far 0 of 0 generated ones taken for real and 0 of 0 real ones taken for "
         "generated."
     )
     empty, kinds = pixels(panel), []
@@ -223,7 +223,7 @@ def test_a_picture_is_hidden_when_its_time_is_over_and_only_then(monkeypatch):
     set_[0][1].end()  # the first one's: too late
     assert asked_about(panel) != "hidden"
     set_[1][1].end()
-    assert asked_about(panel) == "hidden" and "Picture 2 of 6" in panel.words.value
+    assert asked_about(panel) == "hidden" and "Image 2 of 6" in panel.words.value
     panel.controls["generated"].click()
     assert asked_about(panel) != "hidden"
 
