@@ -189,7 +189,7 @@ def test_real_or_fake_counts_what_was_taken_for_the_other():
         assert panel.words.value.startswith(f"The last one was {kinds[-1]}. ")
     assert sorted(kinds) == ["generated"] * 3 + ["real"] * 3  # as many of each, whatever there were
     assert panel.words.value.endswith(
-        "That was the last picture. So far 3 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
+        "That was the last image. So far 3 of 3 generated ones taken for real and 0 of 3 real ones taken for generated."
     )
     assert (pixels(panel)[:, 600:] != empty[:, 600:]).any() and asked_about(panel) == "hidden"
     assert panel.controls["real"].disabled and panel.controls["generated"].disabled
