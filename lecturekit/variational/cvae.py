@@ -99,7 +99,7 @@ class CVAE(LatentVariableModel):
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z, y) for z (..., B, latent) and y of B items, a batch (..., B)."""
         given = self.flat(y)
-        lead = torch.broadcast_shapes(z.shape[:-1], given.shape[:-1])
+        lead = torch.broadcast_tensors(z[..., 0], given[..., 0])[0].shape
         both = torch.cat([z.expand(*lead, -1), given.expand(*lead, -1)], -1)
         parameters = nets.folded(self.decoder, both, 1).reshape(*lead, *self.parameter_shape)
         event_dims = len(self.event_shape)
