@@ -320,9 +320,8 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
                     epochs, values = began + 0.5, np.array([values[epoch == e].mean() for e in began])
                 marker = "." if len(values) == 1 else None
                 axis.plot(epochs, values, marker=marker, color=colour, linewidth=1.6, label=name.rpartition("/")[0])
-                limits += values[
-                    np.isfinite(values)
-                ].tolist()  # of a training that went wrong one wants to see the rest
+                # of a training that went wrong one wants to see the rest
+                limits += values[np.isfinite(values)].tolist()
             low, high = (min(limits), max(limits)) if limits else (0, 0)
             if low < high:
                 axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
