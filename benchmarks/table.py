@@ -106,6 +106,7 @@ def kill(result):
 
 
 SPECIAL = {f.__name__: f for f in (semi, dlgm, lapgan, modes, cyclegan, loop, throughput, pixel_speed, frechet, kill)}
+SPECIAL["threads"] = loop
 
 
 def lines(benchmark: str, template: str):
