@@ -118,8 +118,8 @@ def main():
     install(backend)
     if not works():
         sys.exit("Set-up ended, but .venv cannot find torch and lecturekit. Remove .venv and repeat the command.")
-    # Notebooks' kernels: OpenMP threads that wait sleep instead of spinning, so that other work is not slowed down.
-    kernel = [PYTHON, "-m", "ipykernel", "install", "--sys-prefix", "--env", "OMP_WAIT_POLICY", "PASSIVE"]
+    # Notebooks' kernels: OpenMP threads that wait soon sleep, so that other work is not slowed down.
+    kernel = [PYTHON, "-m", "ipykernel", "install", "--sys-prefix", "--env", "GOMP_SPINCOUNT", "5000"]
     subprocess.call(kernel, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # Last, and in one step: whatever stops the set-up before this line makes the next call start over.
     with open(STAMP + ".new", "w") as file:

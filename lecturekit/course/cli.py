@@ -13,8 +13,8 @@ from pathlib import Path
 from lecturekit.course.profiles import PROFILES, ROOT, CourseError, select
 from lecturekit.course.train import MODELS
 
-# Read when torch is imported, which is later: threads that wait for others sleep, so that they slow nobody else down.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read when torch is imported, which is later: threads that wait for others soon sleep, so that they slow nobody else down.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -21,10 +21,10 @@ VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "t
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Environment in which a kernel imports the package that is running now, and its waiting threads sleep."""
+    """Environment in which a kernel imports the package that is running now, and its waiting threads soon sleep."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {
-        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "5000",
         **os.environ,
         "PYTHONPATH": path,
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
