@@ -27,7 +27,7 @@ print(fit(model, digits, epochs=2, progress=False).seconds)
 """
 WAYS = {
     "as torch starts": {},
-    "GOMP_SPINCOUNT=5000, as the course starts": {"GOMP_SPINCOUNT": "5000"},
+    "GOMP_SPINCOUNT=30000, as the course starts": {"GOMP_SPINCOUNT": "30000"},
     "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }

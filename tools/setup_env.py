@@ -119,7 +119,7 @@ def main():
     if not works():
         sys.exit("Set-up ended, but .venv cannot find torch and lecturekit. Remove .venv and repeat the command.")
     # Notebooks' kernels: OpenMP threads that wait soon sleep, so that other work is not slowed down.
-    kernel = [PYTHON, "-m", "ipykernel", "install", "--sys-prefix", "--env", "GOMP_SPINCOUNT", "5000"]
+    kernel = [PYTHON, "-m", "ipykernel", "install", "--sys-prefix", "--env", "GOMP_SPINCOUNT", "30000"]
     subprocess.call(kernel, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # Last, and in one step: whatever stops the set-up before this line makes the next call start over.
     with open(STAMP + ".new", "w") as file:

@@ -14,7 +14,7 @@ from lecturekit.course.profiles import PROFILES, ROOT, CourseError, select
 from lecturekit.course.train import MODELS
 
 # Read when torch is imported, which is later: threads that wait for others soon sleep, so that they slow nobody else down.
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ def environment(**extra: str) -> dict[str, str]:
     """Environment in which a kernel imports the package that is running now, and its waiting threads soon sleep."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {
-        "GOMP_SPINCOUNT": "5000",
+        "GOMP_SPINCOUNT": "30000",
         **os.environ,
         "PYTHONPATH": path,
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

@@ -146,7 +146,7 @@ def test_an_index_known_to_pip_alone_is_told_to_uv(tool, monkeypatch):
 
 
 def test_kernels_threads_soon_sleep_while_they_wait(tool):
-    assert started(tool)[-1].endswith("-m ipykernel install --sys-prefix --env GOMP_SPINCOUNT 5000")
+    assert started(tool)[-1].endswith("-m ipykernel install --sys-prefix --env GOMP_SPINCOUNT 30000")
     tool.fail.append("-m ipykernel")  # not worth a failure
     Path(tool.STAMP).unlink()
     started(tool)
