@@ -189,7 +189,7 @@ def _quiet_plots() -> Iterator[None]:
             plt.close("all")
 
 
-def _given(answer: wrong.Wrong, cells: list[NotebookNode], graded: dict[str, float]) -> tuple[int, str]:
+def handed_in(answer: wrong.Wrong, cells: list[NotebookNode], graded: dict[str, float]) -> tuple[int, str]:
     """(which cell a wrong answer stands in for, what it is then); CourseError where it does not fit the lab."""
     if unknown := set(answer.noticed) - set(graded):
         raise CourseError(f"{answer.where}: {unknown.pop()!r} is no task; there are {', '.join(graded)}")
@@ -251,7 +251,7 @@ def answers(lab: str) -> list[Answer]:
             Answer("(solution)", frozenset(), failed),
         ]
         for answer in wrong.read(LABS / "wrong" / f"{lab}.txt"):
-            failed = play(world, dict([_given(answer, cells, graded)]))
+            failed = play(world, dict([handed_in(answer, cells, graded)]))
             found.append(Answer(answer.where.partition(":")[2], frozenset(answer.noticed), failed))
     return found
 

@@ -1,4 +1,4 @@
-"""Players at the table: one turn, one round."""
+"""One turn of a player, one round of the game."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -15,7 +15,7 @@ from lecturekit.training.stream import Streams
 
 
 class PlayerState:
-    """A player at the table, with its parameters, its optimizer and its base learning rates."""
+    """A player in training, with its parameters, its optimizer and its base learning rates."""
 
     def __init__(self, player: Player, model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks):
         self.player, self.parameters, self.ranks = player, player.parameters(), ranks
@@ -80,37 +80,37 @@ class PlayerState:
 
 
 def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Ranks) -> list[PlayerState]:
-    """All players of a model, seated; ValueError for a game that cannot be played.
+    """All players of a model, each with its optimizer; ValueError for a game that cannot be played.
 
     >>> from lecturekit.variational import LinearGaussian
-    >>> [seat.player.name for seat in player_states(LinearGaussian(2, latent=1), None, Ranks())]
+    >>> [state.player.name for state in player_states(LinearGaussian(2, latent=1), None, Ranks())]
     ['model']
     """
-    seats = [PlayerState(player, model, dtype, ranks) for player in model.players()]
-    names = [s.player.name for s in seats]
+    states = [PlayerState(player, model, dtype, ranks) for player in model.players()]
+    names = [s.player.name for s in states]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"a game needs players with different names, not {names}")
-    if model.simultaneous and any(s.player.turns != 1 for s in seats):
+    if model.simultaneous and any(s.player.turns != 1 for s in states):
         raise ValueError("in a simultaneous game every player takes one turn a round")
-    return seats
+    return states
 
 
 def play_round(
-    seats: list[PlayerState], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
+    states: list[PlayerState], simultaneous: bool, streams: Streams, log: Callable[[float, str, Terms], None]
 ) -> None:
     """One round: every player's turns on the round's batch; turns 2, 3, ... of a player draw fresh ones.
 
     >>> from lecturekit.adversarial import GAN
-    >>> seats, turns = player_states(GAN((2,), latent=1, hidden=4, turns=2), None, Ranks()), []
+    >>> states, turns = player_states(GAN((2,), latent=1, hidden=4, turns=2), None, Ranks()), []
     >>> streams = Streams(torch.randn(8, 2), batch_size=4, epochs=1, seed=0, device=torch.device("cpu"))
-    >>> play_round(seats, False, streams, lambda epoch, player, terms: turns.append((epoch, player)))
+    >>> play_round(states, False, streams, lambda epoch, player, terms: turns.append((epoch, player)))
     >>> turns
     [(0.0, 'discriminator'), (0.5, 'discriminator'), (0.0, 'generator')]
     """
     progress, epoch = streams.progress, streams.epoch
     batch = streams.next(progress)
     if simultaneous:
-        moving = [s for s in seats if s.plays()]
+        moving = [s for s in states if s.plays()]
         held = []
         for s in moving:
             log(epoch, s.player.name, s.gradients(batch))
@@ -120,7 +120,7 @@ def play_round(
                 p.grad = gradient
             s.step(progress)
         return
-    for s in seats:
+    for s in states:
         for turn in range(s.player.turns):
             if s.plays():
                 drawn = epoch if turn == 0 else streams.epoch

@@ -45,7 +45,7 @@ class Training:
     >>> from lecturekit import rounds
     >>> from lecturekit.adversarial import GAN
     >>> training = next(rounds(GAN((2,), latent=1, hidden=4), torch.randn(8, 2), epochs=1))
-    >>> training.rounds, [seat.player.name for seat in training.players]
+    >>> training.rounds, [state.player.name for state in training.players]
     (0, ['discriminator', 'generator'])
     """
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from nbformat import v4
 
-from lecturekit.course import grading, labs
+from lecturekit.course import grading, labs, wrong
 from lecturekit.course.cli import main
 from lecturekit.course.profiles import CourseError
 
@@ -35,6 +35,21 @@ def test_the_solution_passes_the_stub_fails_and_each_wrong_answer_loses_what_it_
     assert [f"{a.name}: {a.failed}, not {set(a.loses)}" for a in found if not a.as_declared] == []
     caught = Counter(task for answer in found[2:] for task in answer.loses)
     assert {task: caught[task] for task in labs.tests(labs.source(lab)) if caught[task] < 4} == {}
+
+
+@each
+def test_every_wrong_answer_still_fits_its_solution_cell(lab):
+    """Fast, and by name: what a change of a solution has stranded."""
+    notebook, stranded = labs.source(lab), []
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for answer in wrong.read(labs.LABS / "wrong" / f"{lab}.txt"):
+        try:
+            place, text = labs.handed_in(answer, cells, labs.tests(notebook))
+        except CourseError as error:
+            stranded.append(str(error))
+        else:
+            assert text != cells[place].source, answer.where
+    assert stranded == []
 
 
 def test_the_students_versions_are_those_that_the_sources_give():
@@ -326,15 +341,15 @@ def test_requests_that_cannot_be_met(tiny, tmp_path, capsys):
 
 def test_a_wrong_answer_that_is_not_caught_is_named(tiny, capsys):
     (labs.LABS / "wrong").mkdir()
-    wrong = labs.LABS / "wrong" / "01-tiny.txt"
+    blocks = labs.LABS / "wrong" / "01-tiny.txt"
     fine = "# %% slip: x | right\n- 2 * x\n+ x\n"
-    wrong.write_text(fine + "# %% another: 2 x | wrong\ndef wrong(x):\n    return x + x\n")
+    blocks.write_text(fine + "# %% another: 2 x | wrong\ndef wrong(x):\n    return x + x\n")
     assert main(["labs"]) == 1
     shown = capsys.readouterr().out
     assert "right: twice 3 is 6\n" in shown and "WRONG, should lose wrong. nothing lost" in shown
 
     def answer(head, code):
-        wrong.write_text(f"# %% {head}\n{code}\n")
+        blocks.write_text(f"# %% {head}\n{code}\n")
         return labs.answers("01-tiny")[-1]
 
     assert answer("slip: x | right", "- 2 * x\n+ x").as_declared
