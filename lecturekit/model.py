@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from lecturekit import checks
+
 Terms = Mapping[str, Tensor]
 """What a loss returns: 0-dim tensors. "loss" is descended, the others are logged. Never call .item() in a loss: it waits
 for the device."""
@@ -114,6 +116,7 @@ class GenerativeModel(nn.Module):
     """
 
     event_shape: tuple[int, ...]
+    classes: int | None = None  # of a distribution given a label: y is 0 .. classes - 1
     simultaneous = False
 
     def __init__(self):
@@ -121,13 +124,31 @@ class GenerativeModel(nn.Module):
         # A buffer, so that a model loaded from a file is not started (ActNorm!) a second time.
         self.register_buffer("started", torch.tensor(False))
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Raise ValueError if the batch cannot be data of this model. `fit` asks about the first one, evaluation about all."""
-        if tuple(x.shape[1:]) != tuple(self.event_shape):
-            raise ValueError(
-                f"{type(self).__name__} models items of shape {tuple(self.event_shape)}, but the data has items of "
-                f"shape {tuple(x.shape[1:])}; give the model event_shape={tuple(x.shape[1:])}"
-            )
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Raise ValueError if the batch cannot be data of this model. `fit` asks about all items, evaluation likewise.
+
+        Each item is judged by itself: what is right alone is right in every batch. stream: None for the first stream, the name
+        of any other, which nobody checks unless a model says so.
+        """
+        if stream is None:
+            checks.items(x, self.event_shape, type(self).__name__)
+            if x.is_floating_point() and not x.isfinite().all():
+                raise ValueError("the data are not finite: there is a nan or an inf among them")
+            if self.classes is not None:
+                checks.labels(y, self.classes, len(x))
+
+    def check_scale(self, x: Tensor) -> None:
+        """Raise ValueError if these items taken together are on another scale than the model's: from 0 to 1, say, where it
+        has -1 to 1. `fit` and evaluation ask batch by batch until one passes, and refuse data of which none does."""
+
+    def asked(self, n: int, y: Tensor | None) -> tuple[int, Tensor | None]:
+        """What `sample` is asked for: how many items, and their labels if the model has classes; ValueError otherwise."""
+        n = checks.whole(0, n=n)
+        if self.classes is not None:
+            return n, checks.labels(y, self.classes, n).to(device_of(self))
+        if y is not None:
+            raise ValueError(f"this {type(self).__name__} is no distribution given a label: sample(n), without y")
+        return n, None
 
     def start(self, draw: Callable[[int], Batch]) -> None:
         """Set what depends on the data (ActNorm, visible biases, a reference batch), once, before the first step.

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lecturekit.checks import unknown
 from lecturekit.data import readers, toy2d
-from lecturekit.data.errors import DataError, unknown
+from lecturekit.data.errors import DataError
 from lecturekit.data.files import Files
 from lecturekit.data.folders import folder
 from lecturekit.data.on_disk import FileSplit, checked

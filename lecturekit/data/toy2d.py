@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution, constraints
 
-from lecturekit.data.errors import unknown
+from lecturekit.checks import unknown
 
 EXTENT = 4.0  # half the side of the square to draw
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from lecturekit.data.errors import unknown
+from lecturekit.checks import unknown
 
 
 def binary(x: Tensor, generator: Generator | None = None) -> Tensor:

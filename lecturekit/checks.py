@@ -1,0 +1,217 @@
+"""Checks of arguments, for the whole package: what is wrong is named, with its value and what it may be.
+
+Each gives back what it was given, so that a constructor says once what its arguments are; of several names, a list.
+
+>>> whole(latent=50), whole(0, sweeps=torch.arange(4)[3].numpy()[()])  # NumPy's whole numbers too; no bools, no floats
+(50, 3)
+>>> wholes(hidden=[500, 500]), shape([1, 28, 28], 3)
+((500, 500), (1, 28, 28))
+>>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1)
+([0.5, 0], 0.1)
+>>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
+('minimax', 'Tanh')
+>>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
+(tensor([1., 1.]), tensor([1, 0]))
+>>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
+...     labels(torch.tensor([7]), classes=3)
+tensor([7])
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_trusted: ContextVar[bool] = ContextVar("trusted", default=False)
+
+
+@contextmanager
+def trusted() -> Iterator[None]:
+    """Within, `items` and `labels` take data for granted."""
+    token = _trusted.set(True)
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def _each(named: dict[str, Any], check: Callable[[str, Any], Any]) -> Any:
+    """The one value checked, or a list of several."""
+    found = [check(name, value) for name, value in named.items()]
+    return found[0] if len(found) == 1 else found
+
+
+def whole(least: int = 1, most: float = math.inf, **named: Any) -> Any:
+    """Whole numbers from `least` to `most`, as ints.
+
+    >>> whole(latent=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: latent must be a whole number of at least 1, not 0
+    """
+
+    def check(name, value):
+        good = isinstance(value, Integral) and not isinstance(value, bool)
+        if not good or not least <= value <= most:
+            bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+            raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {_said(value)}")
+        return int(value)
+
+    return _each(named, check)
+
+
+def wholes(least: int = 1, empty: bool = False, **named: Any) -> Any:
+    """Sequences of whole numbers, as tuples."""
+
+    def check(name, value):
+        if not isinstance(value, Iterable) or isinstance(value, str | Tensor) or not (empty or len(tuple(value))):
+            raise TypeError(f"{name} must be a sequence of whole numbers, such as (8, 8), not {_said(value)}")
+        return tuple(whole(least, **{f"{name}[{i}]": part}) for i, part in enumerate(value))
+
+    return _each(named, check)
+
+
+def number(
+    least: float = -math.inf, most: float = math.inf, *, above: float = -math.inf, below: float = math.inf, **named: Any
+) -> Any:
+    """Finite real numbers within the bounds; 0-dim tensors are numbers too.
+
+    >>> number(0, weight=math.nan)
+    Traceback (most recent call last):
+        ...
+    ValueError: weight must be a finite number of at least 0, not nan
+    """
+
+    def check(name, value):
+        scalar = isinstance(value, Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex()
+        good = scalar or (isinstance(value, Real) and not isinstance(value, bool))
+        if not good or not math.isfinite(value) or not (least <= value <= most and above < value < below):
+            bounds = {"of at least": least, "of at most": most, "above": above, "below": below}
+            bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
+            problem = f"{name} must be a finite number {bounds}".rstrip()
+            raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
+        return value
+
+    return _each(named, check)
+
+
+def unknown(what: str, word: Any, words: Iterable[str]) -> ValueError:
+    """The error for a word that is not one of `words`; it names the nearest.
+
+    >>> unknown("view", "binery", ["binary", "unit"])
+    ValueError("unknown view 'binery': did you mean 'binary'? there are binary, unit")
+    """
+    near = get_close_matches(str(word), list(words), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ValueError(f"unknown {what} {word!r}: {hint}there are {', '.join(words)}")
+
+
+def one_of(words: Iterable[str], **named: Any) -> Any:
+    """Words out of `words`."""
+
+    def check(name, value):
+        if not isinstance(value, str) or value not in words:
+            raise unknown(name, value, words)
+        return value
+
+    return _each(named, check)
+
+
+def made_by(**named: Any) -> Any:
+    """Classes or functions that make something: nn.ReLU, not nn.ReLU()."""
+
+    def check(name, value):
+        if not callable(value) or isinstance(value, torch.nn.Module):
+            raise TypeError(f"{name} must be a class or a function that makes one, such as nn.ReLU, not {_said(value)}")
+        return value
+
+    return _each(named, check)
+
+
+def tensor(**named: Any) -> Any:
+    """Tensors, not arrays or lists."""
+
+    def check(name, value):
+        if not isinstance(value, Tensor):
+            hint = ": x, y = split.tensors()" if hasattr(value, "tensors") else ": torch.as_tensor(...)"
+            raise TypeError(f"{name} must be a tensor, not {_said(value)}{hint}")
+        return value
+
+    return _each(named, check)
+
+
+def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:
+    """The shape of an item as a tuple; with dims=3 that of an image, (C, H, W)."""
+    found = wholes(event_shape=event_shape)
+    if dims is not None and len(found) != dims:
+        raise ValueError(f"event_shape must be that of a picture, (C, H, W), not {found}")
+    return found
+
+
+def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
+    """x, a batch of items (B, *event_shape), or an error that says what they may have been meant to be.
+
+    >>> items(torch.zeros(5, 28, 28), (1, 28, 28), "VAE")
+    Traceback (most recent call last):
+        ...
+    ValueError: VAE models items of shape (1, 28, 28), not (28, 28); give the channel a dimension: x[:, None]
+    """
+    if _trusted.get():
+        return x
+    wanted, found = tuple(event_shape), tuple(tensor(x=x).shape[1:])
+    if x.is_complex():
+        raise TypeError(f"{who} models real numbers, not {x.dtype}")
+    if x.ndim == 0 or found != wanted:
+        hint = f"give the model event_shape={found}"
+        if tuple(x.shape) == wanted:
+            hint = "give a batch, if only of one: x[None]"
+        elif len(wanted) == 3 and found == wanted[1:]:
+            hint = "give the channel a dimension: x[:, None]"
+        elif len(found) == 3 and found[-1] in (1, 3) and found[0] not in (1, 3):
+            hint = "channels come first: x.movedim(-1, 1)"
+        elif len(wanted) == 1 and math.prod(found) == wanted[0]:
+            hint = f"x.flatten(1), or {hint}"
+        raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}")
+    return x
+
+
+def labels(y: Any, classes: int, n: int | None = None) -> Tensor:
+    """y as int64 labels (n,) from 0 to classes - 1: whole numbers of any dtype, or bools, one for each of n items.
+
+    >>> labels(torch.tensor([0, 3]), classes=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: labels must be 0 to 2, not 0 to 3 (y[1] is 3)
+    """
+    if _trusted.get():
+        return y.long()
+    if y is None:
+        raise ValueError(f"this is a distribution given a label, 0 to {classes - 1}: pass y=, or data with labels")
+    if not isinstance(y, Tensor) or y.ndim != 1 or y.is_floating_point() or y.is_complex():
+        what = f"{y.dtype} of shape {tuple(y.shape)}" if isinstance(y, Tensor) else _said(y)
+        raise (ValueError if isinstance(y, Tensor) else TypeError)(
+            f"y must be a tensor of labels, whole numbers (batch,), not {what}"
+        )
+    if n is not None and len(y) != n:
+        raise ValueError(f"{n} items need {n} labels, not {len(y)}")
+    y = y.long()
+    bad = ((y < 0) | (y >= classes)).nonzero()
+    if len(bad):
+        at = int(bad[0])
+        raise ValueError(f"labels must be 0 to {classes - 1}, not {y.min()} to {y.max()} (y[{at}] is {y[at]})")
+    return y
+
+
+def _said(value: Any) -> str:
+    """A value in few words."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}" if value.ndim else f"tensor({value.item()!r})"
+    text = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+    plain = isinstance(value, bool | int | float | str | tuple | list | None)
+    return text if plain else f"{text}, a {type(value).__name__}"
