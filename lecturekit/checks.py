@@ -12,6 +12,8 @@ Each gives back what it was given, so that a constructor says once what its argu
 ('minimax', 'Tanh')
 >>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
+>>> sized("batch", 3, ..., x=torch.zeros(5, 3, 2)).shape
+torch.Size([5, 3, 2])
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
 ...     labels(torch.tensor([7]), classes=3)
 tensor([7])
@@ -39,6 +41,11 @@ def trusted() -> Iterator[None]:
         yield
     finally:
         _trusted.reset(token)
+
+
+def trusting() -> bool:
+    """Whether data are taken for granted."""
+    return _trusted.get()
 
 
 def _each(named: dict[str, Any], check: Callable[[str, Any], Any]) -> Any:
@@ -146,6 +153,20 @@ def tensor(**named: Any) -> Any:
     return _each(named, check)
 
 
+def sized(*wanted: Any, **named: Any) -> Any:
+    """Tensors of a shape, in which a word stands for any number, and an ellipsis at the end for any further dimensions."""
+
+    def check(name, value):
+        found = tuple(tensor(**{name: value}).shape)
+        full = (*wanted[:-1], *found[len(wanted) - 1 :]) if wanted[-1] is ... else wanted
+        if len(full) != len(found) or any(a != b and not isinstance(a, str) for a, b in zip(full, found)):
+            said = str(wanted).replace("'", "").replace("Ellipsis", "...")
+            raise ValueError(f"{name} must be a tensor of shape {said}, not {found}")
+        return value
+
+    return _each(named, check)
+
+
 def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:
     """The shape of an item as a tuple; with dims=3 that of an image, (C, H, W)."""
     found = wholes(event_shape=event_shape)
@@ -162,7 +183,7 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
         ...
     ValueError: VAE models items of shape (1, 28, 28), not (28, 28); give the channel a dimension: x[:, None]
     """
-    if _trusted.get():
+    if trusting():
         return x
     wanted, found = tuple(event_shape), tuple(tensor(x=x).shape[1:])
     if x.is_complex():
@@ -189,7 +210,7 @@ def labels(y: Any, classes: int, n: int | None = None) -> Tensor:
         ...
     ValueError: labels must be 0 to 2, not 0 to 3 (y[1] is 3)
     """
-    if _trusted.get():
+    if trusting():
         return y.long()
     if y is None:
         raise ValueError(f"this is a distribution given a label, 0 to {classes - 1}: pass y=, or data with labels")

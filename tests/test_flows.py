@@ -1,5 +1,6 @@
 """Flows: every log_det beside the Jacobian's, both ways and back, densities that integrate to 1, and another package's Glow."""
 
+import copy
 import math
 
 import pytest
@@ -30,7 +31,7 @@ from lecturekit.exact.coupling import (
     exponential,
     sigmoid,
 )
-from lecturekit.exact.realnvp import Logit, Tanh
+from lecturekit.exact.realnvp import Logit, Tanh, multiscale
 
 MAP, POINT = (4, 6, 2), (5,)  # H and W differ; the points' components are odd in number
 
@@ -179,6 +180,8 @@ def test_a_uniform_model_has_8_bits():
     x = torch.randint(256, (5, 3, 4, 6)).add(torch.rand(5, 3, 4, 6)).double() / 256
     torch.testing.assert_close(uniform.log_prob(x), torch.zeros(5, dtype=torch.float64), atol=1e-8, rtol=0)
     torch.testing.assert_close(uniform.bits_per_dim(x), torch.full((5,), 8.0, dtype=torch.float64))
+    affine = shaken(Flow((3, 4, 6), Chain(Affine(3), Flatten((3, 4, 6)))), 0.5)
+    torch.testing.assert_close(affine.bits_per_dim(x), 8 - affine.log_prob(x) / (72 * math.log(2)))
 
 
 def test_bits_per_dim_bound_those_of_the_mass_of_each_level():
@@ -273,7 +276,39 @@ def test_a_mask_says_what_stays_and_what_the_net_sees():
 
 def test_masks():
     assert checkerboard(2, 3).tolist() == [[[1, 0, 1], [0, 1, 0]]]
-    assert channel_mask(4).flatten().tolist() == [1, 1, 0, 0]
+    assert checkerboard(3, 4).tolist() == [[[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]]]
+    assert [channel_mask(c).flatten().tolist() for c in (4, 5)] == [[1, 1, 0, 0], [1, 1, 0, 0, 0]]
+
+
+def test_the_couplings_of_a_realnvp_and_what_stays_in_each():
+    """[2, section 3.6]: three with checkerboards, three by channels, and four on the last level."""
+    masks = [m.mask for m in RealNVP((1, 6, 4), levels=2, hidden=2).modules() if isinstance(m, Coupling)]
+    board, channels, top = checkerboard(6, 4), channel_mask(4), checkerboard(3, 2)
+    stays = [board, 1 - board, board, channels, 1 - channels, channels, top, 1 - top, top, 1 - top]
+    assert len(masks) == 10 and all(map(torch.equal, masks, stays))
+    masks = [m.mask.tolist() for m in RealNVP((3,), hidden=2).modules() if isinstance(m, Coupling)]
+    assert masks == [[0, 1, 0], [1, 0, 1]] * 4
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_in_nice_the_even_components_stay_first(size):
+    model, seen = NICE((size,), hidden=(3,)), []
+    for m in model.modules():
+        if isinstance(m, Coupling):
+            m.net.register_forward_pre_hook(lambda m, inputs: seen.append(inputs[0][0].tolist()))
+    model(torch.arange(1.0, size + 1)[None])  # at first the couplings are the identity
+    odd, even = list(range(2, size + 1, 2)), list(range(1, size + 1, 2))
+    assert seen[0] == even and seen[1][: len(odd)] == odd and len(seen) == 4
+
+
+def test_a_coupling_s_log_scales():
+    factor = Tanh(2)
+    factor.factor.data[:] = torch.tensor([2.0, 3.0])
+    assert factor(torch.tensor([[0.5, -1.0]])).tolist()[0] == pytest.approx([2 * math.tanh(0.5), -3 * math.tanh(1)])
+    x = torch.tensor([[0.0, 0.25, 1.0]]).double()
+    torch.testing.assert_close(Logit(0.05)(x)[0], torch.logit(0.05 + 0.9 * x))
+    kernels = [m.kernel_size for m in conv_net(2, 3, 4) if isinstance(m, nn.Conv2d)]
+    assert kernels == [(3, 3), (1, 1), (3, 3)]
 
 
 def test_squeezing_keeps_neighbours_together():
@@ -288,18 +323,20 @@ def test_squeezing_keeps_neighbours_together():
 
 def test_the_first_batch_leaves_every_actnorm_with_mean_0_and_deviation_1():
     """One after the other: each is set by what reaches it when those before it are set."""
-    for model in (Glow((1, 8, 8), levels=2, steps=3, hidden=8), RealNVP((1, 8, 8), 2, 2, 8), RealNVP((2,), hidden=8)):
+    glow = Glow((1, 8, 8), levels=2, steps=3, hidden=8, classes=3)
+    for model in (glow, RealNVP((1, 8, 8), 2, 2, 8), RealNVP((2,), hidden=8)):
         shaken(model, 0.2)  # couplings that do something
         x = digits().double() if model.images else 3 + 0.1 * torch.randn(500, 2).double()
+        y = labels(len(x)) if model.classes else None
         with torch.no_grad():
-            model.start(lambda n, x=x: Batch(x))
+            model.start(lambda n, x=x, y=y: Batch(x, y))
         norms, seen = [m for m in model.modules() if isinstance(m, ActNorm)], []
         for m in norms:
             m.register_forward_hook(lambda m, inputs, outputs, seen=seen: seen.append(outputs[0]))
         for m in model.modules():
             if isinstance(m, NormalizedConvolution):  # it does without calling its norm
                 m.register_forward_pre_hook(lambda m, inputs: m.parts[0](inputs[0]) and None)
-        model(x)
+        model(x, y)
         assert len(seen) == len(norms) > 3
         for z in seen:
             channels = z.transpose(0, 1).flatten(1)
@@ -307,10 +344,73 @@ def test_the_first_batch_leaves_every_actnorm_with_mean_0_and_deviation_1():
             torch.testing.assert_close(channels.std(1, correction=0), torch.ones(len(channels)).double())
 
 
-def test_a_constant_channel_does_not_make_infinities():
-    norm = ActNorm(2)
+def test_an_actnorm_has_no_unit_and_does_not_make_infinities():
+    norm, x = ActNorm(2), torch.randn(50, 2)
     with torch.no_grad():
-        assert norm.start(torch.full((4, 2), 3.0)).abs().max() < 1 and norm.log_scale.isfinite().all()
+        assert norm.start(torch.full((4, 2), 3.0)).abs().max() < 1e-6 and not norm.log_scale.any()
+        torch.testing.assert_close(norm.start(1e-12 * x), norm.start(x))
+
+
+def three(**changed):
+    """400 points of three components that depend on each other; one may be changed."""
+    a, b, c = torch.randn(3, 400, dtype=torch.float64)
+    return torch.stack([a, changed.get("second", b + a.square()), c - a * b], 1)
+
+
+def normed():
+    """Begins with an ActNorm: whatever the data's unit, what follows sees the same."""
+    return Flow((3,), Chain(ActNorm(3), *(Coupling(dense_net(2, (8,), 2)) for _ in range(2)), Permutation([2, 0, 1])))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3, (1e-2, 1.0, 1e2)])
+@pytest.mark.parametrize("kind", ["normed", "nice", "realnvp"])
+def test_started_on_another_scale_a_flow_is_the_same(kind, scale):
+    """log p(a x + b) = log p(x) - log |a|; where no ActNorm comes first, while the couplings do nothing."""
+    model = {"normed": normed, "nice": lambda: NICE((3,), hidden=(4,)), "realnvp": lambda: RealNVP((3,))}[kind]()
+    model = shaken(model, 0.3) if kind == "normed" else model.double()
+    x, a = three(), torch.tensor(scale).double().expand(3)
+    other, moved = copy.deepcopy(model), a * (x + 2)
+    with torch.no_grad():
+        model.start(lambda n: Batch(x))
+        other.start(lambda n: Batch(moved))
+        torch.testing.assert_close(other.log_prob(moved), model.log_prob(x) - a.log().sum())
+
+
+def test_trained_on_another_scale_a_flow_that_begins_with_an_actnorm_is_the_same():
+    found = []
+    for scale in (1, 2**10, 2**-10):
+        torch.manual_seed(1)
+        model, x = normed(), three()[:100].float()
+        history = fit(model, scale * x, epochs=3, batch_size=25, precision="float32", progress=False)
+        nets = [p for name, p in model.named_parameters() if "net" in name]
+        found.append([torch.tensor(history["model/loss"]) - 3 * math.log(scale), *nets])
+    torch.testing.assert_close(found, [found[0]] * 3, atol=1e-4, rtol=0)
+    assert all(p.abs().max() > 5e-4 for p in found[0])  # the last layers, too, which began at 0
+
+
+@pytest.mark.parametrize(
+    "second",
+    [torch.full((400,), 3.0), 3 + 1e-6 * torch.randn(400), 1e-6 * torch.randn(400)],
+    ids=["0", "1e-6/3", "1e-6"],
+)
+@pytest.mark.parametrize("build", [lambda: NICE((3,), hidden=(4,)), lambda: RealNVP((3,), hidden=4), normed])
+def test_a_component_that_hardly_varies_is_named_before_anything_moves(build, second):
+    model = build()
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match=r"component 1 is constant, or nearly: .* in 256 items.*Drop it, add noise"):
+        fit(model, three(second=second).float(), epochs=1, progress=False)
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items()) and not model.started
+
+
+def test_images_with_a_constant_pixel_and_single_items():
+    x = torch.rand(20, 1, 4, 4)
+    x[:, 0, 1, 2] = 0.3
+    for model in (NICE((1, 4, 4), hidden=(4,)), Glow((1, 4, 4), 1, 1, 4)):
+        with pytest.raises(ValueError, match="component 6 is constant"):
+            model.start(lambda n: Batch(x))
+    with pytest.raises(ValueError, match="component 0 .* in 1 items"):
+        normed().start(lambda n: Batch(torch.randn(1, 3)))
+    fit(Glow((1, 4, 4), 1, 1, 4), torch.rand(1, 1, 4, 4), epochs=1, progress=False)  # its channels vary over the image
 
 
 def test_started_once_and_never_again(monkeypatch):
@@ -347,6 +447,8 @@ def test_a_convolution_starts_as_a_rotation_and_is_contiguous(lu):
     matrix = convolution.matrix()
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(6), atol=1e-5, rtol=0)
     assert all(t.is_contiguous() for t in convolution.state_dict().values())
+    for _ in range(5):  # rotations, and reflections, whose determinant is -1
+        assert abs(InvertibleConvolution(6, lu).log_det_of_matrix().item()) < 1e-5
     x = torch.randn(2, 6, 3, 5)
     torch.testing.assert_close(convolution(x)[0], torch.einsum("ij,bjhw->bihw", matrix, x), atol=1e-5, rtol=1e-5)
 
@@ -400,6 +502,13 @@ def test_temperature_scales_the_noise():
     for temperature in (0.0, 0.7, 1.0):
         torch.manual_seed(1)
         torch.testing.assert_close(model.sample(4, temperature=temperature), model.inverse(temperature * noise))
+    model, y = shaken(Glow((2, 4, 8), levels=2, steps=1, hidden=4, classes=3), 0.2), torch.tensor([2, 0, 1, 1])
+    torch.manual_seed(1)
+    noise = torch.randn(4, 64, dtype=torch.float64)
+    for temperature in (0.0, 0.7):  # of every level, and each item of its own class
+        torch.manual_seed(1)
+        images = model.inverse(temperature * noise, y).clamp(0, 1 - 2**-24)
+        torch.testing.assert_close(model.sample(4, y, temperature=temperature), images)
 
 
 def test_training_finds_a_gaussian():
@@ -441,41 +550,164 @@ def test_errors_say_what_to_do():
         ValueError, match="3 levels halve both sides 3 times, which 28 x 28 does not allow.*multiples of 8"
     ):
         Glow((1, 28, 28), levels=3)
-    with pytest.raises(ValueError, match="halve"):
-        Glow((1, 28, 30), levels=2)
-    with pytest.raises(ValueError, match="at least 1"):
-        RealNVP((1, 8, 8), levels=0)
-    with pytest.raises(ValueError, match="images"):
-        Glow((2,))
-    with pytest.raises(ValueError, match="additive, exp, sigmoid"):
-        Glow((1, 4, 4), 1, coupling="tanh")
-    with pytest.raises(ValueError, match="gaussian, logistic"):
-        NICE((2,), noise="laplace")
-    for kind in (NICE, RealNVP):
-        with pytest.raises(ValueError, match="two components"):
-            kind((1,))
     Glow((1, 28, 28), levels=2)
     RealNVP((1, 28, 28), levels=3)
     for shape in ((1, 8, 16), (2, 24, 8), (5, 8, 8)):
         assert Glow(shape, levels=3, steps=1, hidden=2).sample(1).shape == (1, *shape)
 
 
+def glow(**o):
+    return Glow((1, 4, 8), **{"levels": 2, "steps": 1, "hidden": 4} | o)
+
+
+def spoiled(x, value):
+    """With one bad number in the last item."""
+    x = x.clone()
+    x[-1].view(-1)[-1] = value
+    return x
+
+
+POINTS, LIGHT = torch.zeros(4, 3), torch.full((4, 1, 4, 8), 0.3)
+RANGE = r"images in \[0, 1\) \(view=\"dequantized\"\), and these run from"
+BAD_CALLS = [
+    (lambda: Glow((1, 28, 30), levels=2), "halve"),
+    (lambda: Glow((1, 30, 28), levels=2), "halve"),
+    (lambda: Glow((2,)), r"images \(C, H, W\)"),
+    (lambda: Glow((1, 0, 4)), r"event_shape\[1\] must be a whole number of at least 1, not 0"),
+    (lambda: glow(levels=0), "levels must be a whole number of at least 1, not 0"),
+    (lambda: glow(steps=0), "steps must be a whole number of at least 1, not 0"),
+    (lambda: glow(steps=-1), "steps must .* not -1"),
+    (lambda: glow(hidden=0), "hidden must .* not 0"),
+    (lambda: glow(classes=-1), "classes must be a whole number of at least 0, not -1"),
+    (lambda: glow(coupling="tanh"), "unknown coupling 'tanh': .*additive, exp, sigmoid"),
+    (lambda: RealNVP((1, 8, 8), levels=0), "levels must .* not 0"),
+    (lambda: RealNVP((1, 8, 8), couplings=0), "couplings must .* not 0"),
+    (lambda: RealNVP((3,), couplings=-2), "couplings must .* not -2"),
+    (lambda: RealNVP((3,), hidden=0), r"hidden\[0\] must .* not 0"),
+    (lambda: RealNVP((4, 4)), r"images \(C, H, W\)"),
+    (lambda: RealNVP((1,)), "two components"),
+    (
+        lambda: RealNVP((3,), net=lambda i, o: nn.Linear(i, o + 1)).log_prob(POINTS),
+        r"the net gives .* \(4, 6\), not \(4, 7",
+    ),
+    (
+        lambda: RealNVP((3,), net=lambda i, o: nn.Linear(i, 2)).log_prob(POINTS),
+        r"the net gives .* \(4, 6\), not \(4, 2",
+    ),
+    (lambda: NICE((1,)), "two components"),
+    (lambda: NICE((4, 4), hidden=(3,)), r"of \(D,\) or \(C, H, W\)"),
+    (lambda: NICE((3,), couplings=0), "couplings must .* not 0"),
+    (lambda: NICE((3,), couplings=-2), "couplings must .* not -2"),
+    (lambda: NICE((3,), hidden=(6, 0)), r"hidden\[1\] must .* not 0"),
+    (lambda: NICE((2,), noise="laplace"), "unknown noise 'laplace': .*gaussian, logistic"),
+    (lambda: Flow((1, 2, 2), Affine(1)).log_prob(LIGHT[:, :, :2, :2]), r"z must be .* \(4, 4\), not \(4, 1, 2, 2\)"),
+    # parts
+    (lambda: Affine(0), "channels must .* not 0"),
+    (lambda: Affine(4)(torch.zeros(2, 2, 3, 3)), r"x must be .* \(batch, 4, ...\), not \(2, 2, 3, 3\)"),
+    (lambda: Affine(1).inverse(torch.zeros(2, 3)), r"\(batch, 1, ...\), not \(2, 3\)"),
+    (lambda: InvertibleConvolution(0), "channels must .* not 0"),
+    (lambda: InvertibleConvolution(3)(torch.zeros(5, 4)), r"\(batch, 3, ...\), not \(5, 4\)"),
+    (lambda: NormalizedConvolution(3)(torch.zeros(5, 4)), r"\(batch, 3, ...\), not \(5, 4\)"),
+    (lambda: Permutation([0, 0, 1]), r"a permutation of 0 to 2, not \(0, 0, 1\)"),
+    (lambda: Permutation([1, 2]), "a permutation of 0 to 1"),
+    (lambda: Permutation([1, 0])(POINTS), r"\(batch, 2, ...\), not \(4, 3\)"),
+    (lambda: Permutation([1, 0]).inverse(POINTS), r"\(batch, 2, ...\), not \(4, 3\)"),
+    (lambda: Flatten((2, 2))(POINTS), r"\(batch, 2, 2\), not \(4, 3\)"),
+    (lambda: Flatten((2, 2)).inverse(POINTS), r"z must be .* \(batch, 4\), not \(4, 3\)"),
+    (lambda: Flatten((2, 0)), r"shape\[1\] must"),
+    (lambda: Split((1,), Affine(1))(POINTS), r"\(batch, 2\), not \(4, 3\)"),
+    (lambda: multiscale((1, 4, 4), 0, list, list), "levels must .* not 0"),
+    (lambda: Coupling(nn.Linear(2, 4))(POINTS), r"the net gives must be .* \(4, 2\), not \(4, 4\)"),
+    (lambda: Coupling(nn.Linear(2, 1)).inverse(POINTS), r"\(4, 2\), not \(4, 1\)"),
+    (lambda: Coupling(nn.Linear(1, 1))(POINTS[:, :1]), r"two channels; here are items \(1,\)"),
+    (lambda: Coupling(nn.Linear(3, 6), mask=torch.tensor([0.5, 1, 0])), r"mask must be 1 .* \[0.0, 0.5, 1.0\]"),
+    (lambda: Coupling(conv_net(1, 2, 2), mask=channel_mask(3))(LIGHT), r"x \* mask must be .* not \(4, 3, 4, 8\)"),
+    (lambda: checkerboard(0, 3), "height must .* not 0"),
+    (lambda: channel_mask(1), "channels must be a whole number of at least 2, not 1"),
+    (lambda: conv_net(1, 0, 2), "hidden must .* not 0"),
+    (lambda: RowConvolution(1, 0), "outputs must .* not 0"),
+    (lambda: Logit(0.5), "alpha must be a finite number of at least 0 and below 0.5, not 0.5"),
+    (lambda: Logit()(torch.full((1, 1), 2.0)), r"images in \[0, 1\], not from 2 to 2"),
+    (lambda: Tanh(0), "channels must .* not 0"),
+    # items
+    (lambda: glow().log_prob(LIGHT[:, :, :2]), r"Glow models items of shape \(1, 4, 8\), not \(1, 2, 8\)"),
+    (lambda: glow()(LIGHT[:, 0]), r"x\[:, None\]"),
+    (lambda: glow().inverse(torch.zeros(2, 31)), r"z must be a tensor of shape \(batch, 32\), not \(2, 31\)"),
+    (lambda: glow().parts(torch.zeros(2, 31)), r"\(batch, 32\), not \(2, 31\)"),
+    (lambda: RealNVP((3,)).bits_per_dim(POINTS), "of 8-bit images"),
+    (lambda: RealNVP((3,)).log_prob(spoiled(POINTS, math.nan)), "not finite"),
+    (lambda: RealNVP((1, 4, 8)).log_prob(spoiled(LIGHT, 7.0)), RANGE + " 0.3 to 7"),
+    (lambda: RealNVP((1, 4, 8))(spoiled(LIGHT, 7.0)), r"images in \[0, 1\]"),
+    (lambda: NICE((1, 4, 8), hidden=(3,)).check(spoiled(LIGHT, 1.0)), RANGE + " 0.3 to 1"),
+    (lambda: glow().check(spoiled(LIGHT, -1e-6)), RANGE + " -1e-06 to 0.3"),
+    (lambda: glow().check(LIGHT[0]), r"x\[None\]"),
+    # draws
+    (lambda: glow().sample(-1), "n must .* not -1"),
+    (lambda: glow().sample(2, temperature=-1.0), "temperature must be a finite number of at least 0, not -1.0"),
+    (lambda: glow().sample(2, temperature=math.nan), "temperature must .* not nan"),
+    (lambda: glow().sample(2, labels(2)), "no distribution given a label"),
+]
+
+
+@pytest.mark.parametrize(("call", "says"), BAD_CALLS)
+def test_bad_calls_say_what_is_wrong(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
+
+
+BAD_LABELS = [
+    (None, "pass y="),
+    (torch.tensor([0, 1, 2, 3]), r"labels must be 0 to 2, not 0 to 3 \(y\[3\] is 3\)"),
+    (torch.tensor([0, 1, -1, 2]), r"y\[2\] is -1"),
+    (torch.tensor([1]), "4 items need 4 labels, not 1"),
+    (torch.tensor([[0], [1], [2], [0]]), r"whole numbers \(batch,\), not torch.int64 of shape \(4, 1\)"),
+    (torch.tensor([0.0, 1, 2, 0]), r"not torch.float32"),
+]
+
+
+@pytest.mark.parametrize(("y", "says"), BAD_LABELS)
+def test_wrong_labels_are_named(y, says):
+    model, part = glow(classes=3), Affine(1, classes=3)
+    calls = [
+        lambda: model.check(LIGHT, y),
+        lambda: model.log_prob(LIGHT, y),
+        lambda: model(LIGHT, y),
+        lambda: model.inverse(torch.zeros(4, 32), y),
+        lambda: model.sample(4, y),
+        lambda: part(LIGHT, y),
+        lambda: part.inverse(LIGHT, y),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=says):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.bool])
+def test_labels_of_any_whole_type_are_labels_and_no_mask(dtype):
+    model, y = shaken(glow(classes=2)), torch.tensor([1, 0, 0, 1])
+    x = LIGHT.double()
+    torch.testing.assert_close(model.log_prob(x, y.to(dtype)), model.log_prob(x, y))
+    torch.testing.assert_close(model.sample(4, y.to(dtype), temperature=0.0), model.sample(4, y, temperature=0.0))
+    assert Glow((1, 2, 2), 1, 1, 2, classes=0).classes is None and model.classes == 2
+    assert torch.equal(glow().log_prob(LIGHT, y), glow().log_prob(LIGHT))  # data sets carry labels
+
+
 def test_data_that_are_no_density_s_are_refused():
     model = Glow((1, 8, 8), 1, 1, 4)
     whole = data.load("digits-8x8", view="unit").train.batch(torch.arange(8))[0]
     levels = whole.clamp(max=0.9).mul(255).round()
-    for x in (whole, levels / 255, levels / 256, digits() - 0.5, digits() * 255):
+    for x in (whole, levels / 255, levels / 256):
+        with pytest.raises(ValueError, match="dequantized"):
+            model.check_scale(x)
+    for x in (digits() - 0.5, digits() * 255):
         with pytest.raises(ValueError, match="dequantized"):
             model.check(x)
-    model.check(digits())
-    conditional = Glow((1, 8, 8), 1, 1, 4, classes=3)
-    for y in (None, torch.full((32,), 3)):
-        with pytest.raises(ValueError, match="0 to 2"):
-            conditional.check(digits(), y)
-    with pytest.raises(ValueError, match="3 classes"):
-        conditional.log_prob(digits())
-    with pytest.raises(ValueError, match="2 items need 2 labels"):
-        conditional.sample(2)
+    half = torch.cat([levels[:4] / 256, digits()[:4]])  # together they are no levels
+    for x in (digits(), half):
+        model.check(x)
+        model.check_scale(x)
+    model.check(levels / 256)  # each alone may be right
+    RealNVP((3,)).check_scale(torch.zeros(4, 3))
 
 
 def test_another_coupling_is_another_model(tmp_path):

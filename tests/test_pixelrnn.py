@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from lecturekit import Batch
 from lecturekit.exact import PixelRNN
-from lecturekit.exact.gated_pixelcnn import gated
+from lecturekit.exact.gated_pixelcnn import GatedLayer, gated
 from lecturekit.exact.masked import MaskedConv2d, centre_mask, groups
 from lecturekit.exact.pixelrnn import KINDS
 from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, cell, scan
@@ -131,12 +132,12 @@ def test_the_published_right_sweep_misses_the_end_of_the_row_above():
 
 def test_masks_by_hand():
     two = groups(4, 2)
-    assert two.tolist() == [0, 0, 1, 1]
+    assert two.tolist() == [0, 0, 1, 1] and groups(8, 3).tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
     assert centre_mask("A", groups(2, 2), two).int().tolist() == [[0, 0], [0, 0], [1, 0], [1, 0]]
     assert centre_mask("B", groups(2, 2), two).int().tolist() == [[1, 0], [1, 0], [1, 1], [1, 1]]
     layer = MaskedConv2d("A", groups(1, 1), groups(1, 1), (2, 3))
     assert layer.mask[0, 0].int().tolist() == [[1, 1, 1], [1, 0, 0]]
-    with pytest.raises(ValueError, match="A or B"):
+    with pytest.raises(ValueError, match="kind 'C'"):
         centre_mask("C", two, two)
     with pytest.raises(ValueError, match="odd width"):
         MaskedConv2d("A", two, two, (1, 4))
@@ -272,6 +273,47 @@ def test_an_order_is_the_raster_of_a_turned_image(order):
     assert logits[:, 0, 1 - i, 2 - j].std(0).min() > 0
 
 
+def test_given_a_label_samples_are_as_frequent_as_they_are_probable():
+    model, n = loud(loud(PixelRNN((1, 1, 2), 2, "gated-pixelcnn", layers=1, hidden=4, classes=2))), 4000
+    every, y = states((1, 1, 2), 2), (torch.arange(n) % 4 == 0).long()
+    code = (model.sample(n, y).flatten(1) * torch.tensor([2, 1])).sum(1)
+    p = torch.stack([model.log_prob(every, torch.full((4,), label)) for label in (0, 1)]).exp().detach()
+    for label in (0, 1):
+        found = torch.bincount(code[y == label], minlength=4) / (y == label).sum()
+        assert ((found - p[label]).abs() < 5 * (p[label] * (1 - p[label]) / (y == label).sum()).sqrt()).all()
+    assert (p[0] - p[1]).abs().max() > 0.2
+
+
+def test_the_loss_is_minus_the_mean_log_likelihood():
+    model, x, y = (
+        loud(PixelRNN((2, 3, 2), 3, "pixelcnn", 1, 4, classes=2)),
+        torch.randint(3, (5, 2, 3, 2)),
+        [0, 1, 1, 0, 1],
+    )
+    y = torch.tensor(y)
+    torch.testing.assert_close(model.loss(Batch(x, y))["loss"], -model.log_prob(x, y).sum() / 5)
+
+
+def test_levels_run_from_minus_one_to_one():
+    assert PixelRNN((1, 1, 1), 5, layers=1, hidden=1).scaled(torch.arange(5)).tolist() == [-1, -0.5, 0, 0.5, 1]
+
+
+def test_weights_start_with_the_variance_one_over_what_is_seen():
+    features = groups(60, 3)
+    layer = MaskedConv2d("B", features, features, (2, 3))
+    for group in range(3):
+        rows = (layer.weight * layer.mask)[features == group].detach()
+        seen = 60 * 4 + 20 * (group + 1)
+        assert rows.square().sum((1, 2, 3)).mean().item() == pytest.approx(1, rel=0.05)
+        assert (rows != 0).sum((1, 2, 3)).tolist() == [seen] * 20
+
+
+def test_a_gated_layer_passes_on_its_horizontal_input():
+    layer, above, x = GatedLayer(4, 1, first=False), torch.randn(2, 4, 3, 2), torch.randn(2, 4, 3, 2)
+    nn.init.zeros_(layer.out.weight)
+    assert torch.equal(layer(above, x, None)[1], x)
+
+
 def test_logits_are_those_of_the_mass():
     model = loud(PixelRNN((2, 3, 4), 5, "gated-pixelcnn", layers=1, hidden=4, order=("down", "left")))
     x = torch.randint(5, (3, 2, 3, 4))
@@ -279,22 +321,79 @@ def test_logits_are_those_of_the_mass():
     torch.testing.assert_close(model.log_prob(x), mass)
 
 
-def test_bad_input_is_named():
-    model = PixelRNN((1, 3, 3), 2, "pixelcnn", layers=1, hidden=2)
-    with pytest.raises(ValueError, match=r"whole numbers 0 \.\. 1"):
-        model.check(torch.full((2, 1, 3, 3), 0.5))
-    with pytest.raises(ValueError, match=r"whole numbers 0 \.\. 1"):
-        model.check(torch.full((2, 1, 3, 3), 2))
-    conditional = PixelRNN((1, 3, 3), classes=3, layers=1)
-    with pytest.raises(ValueError, match="given a label"):
-        conditional.sample(2)
-    with pytest.raises(ValueError, match="0 to 2, not 1 to 3"):
-        conditional.check(torch.zeros(2, 1, 3, 3), torch.tensor([1, 3]))
-    with pytest.raises(ValueError, match="unknown kind"):
-        PixelRNN((1, 3, 3), kind="lstm")
-    with pytest.raises(ValueError, match="right angles"):
-        PixelRNN((1, 3, 3), order=("right", "left"))
-    with pytest.raises(ValueError, match="as channels"):
-        PixelRNN((3, 3, 3), hidden=2)
-    with pytest.raises(ValueError, match="images"):
-        PixelRNN((3,))
+def tiny(shape=(1, 3, 4), **o):
+    return PixelRNN(shape, **{"kind": "pixelcnn", "layers": 1, "hidden": 3} | o)
+
+
+ZEROS = torch.zeros(4, 1, 3, 4)
+UPPER = torch.tensor([True, False, False])[:, None].expand(3, 4)
+BAD_CALLS = [
+    (lambda: tiny((3,)), r"\(C, H, W\), not \(3,\)"),
+    (lambda: tiny((1, 0, 3)), r"event_shape\[1\] must"),
+    (lambda: tiny(levels=1), "levels must be a whole number of at least 2, not 1"),
+    (lambda: tiny(layers=0), "layers must .* not 0"),
+    (lambda: tiny((3, 3, 3), hidden=2), "hidden must be a whole number of at least 3, not 2"),
+    (lambda: tiny(classes=-1), "classes must be a whole number of at least 0, not -1"),
+    (lambda: tiny(kind="lstm"), "unknown kind 'lstm'"),
+    (lambda: tiny(order=("right", "left")), "right angles"),
+    (lambda: tiny(order=("right", "right")), "right angles"),
+    (lambda: groups(2, 3), "features must be a whole number of at least 3, not 2"),
+    (lambda: groups(2, 0), "channels must"),
+    (lambda: MaskedConv2d("a", groups(1, 1), groups(1, 1)), "unknown kind 'a'.*A, B, above"),
+    (lambda: MaskedConv2d("A", groups(1, 1), groups(1, 1), (0, 3)), r"size\[0\] must"),
+    (lambda: tiny().check(ZEROS + 0.5), r"whole numbers 0 \.\. 1"),
+    (lambda: tiny().check(torch.cat([ZEROS, ZEROS + 2]).long()), r"whole numbers 0 \.\. 1, and these run from 0 to 2"),
+    (lambda: tiny().check(ZEROS - 1), r"whole numbers 0 \.\. 1"),
+    (lambda: tiny().log_prob(ZEROS + 0.5), r"whole numbers 0 \.\. 1"),
+    (lambda: tiny().log_prob(ZEROS.long() + 2), r"whole numbers 0 \.\. 1"),
+    (lambda: tiny().log_prob(torch.full_like(ZEROS, math.nan)), "not finite"),
+    (lambda: tiny().log_prob(ZEROS.mT), r"PixelRNN models items of shape \(1, 3, 4\), not \(1, 4, 3\)"),
+    (lambda: tiny().logits(ZEROS[:, :, :2]), r"not \(1, 2, 4\)"),
+    (lambda: tiny().complete(ZEROS[:, :, :2], UPPER), r"not \(1, 2, 4\)"),
+    (
+        lambda: tiny().complete(ZEROS, UPPER.T),
+        r"known must be bools .* \(4, 1, 3, 4\), not torch.bool of shape \(4, 3\)",
+    ),
+    (lambda: tiny().complete(ZEROS, UPPER.expand(2, 1, 1, 3, 4)), "known must be bools"),
+    (lambda: tiny().complete(ZEROS + 2, UPPER), r"whole numbers 0 \.\. 1"),
+    (lambda: next(tiny().pixels(ZEROS, UPPER, torch.zeros(4).long())), "no distribution given a label"),
+    (lambda: tiny().sample(2, torch.tensor([0, 1])), "no distribution given a label"),
+    (lambda: tiny().sample(-1), "n must .* not -1"),
+]
+
+
+@pytest.mark.parametrize(("call", "says"), BAD_CALLS)
+def test_bad_calls_say_what_is_wrong(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (None, "pass y="),
+        (torch.tensor([0, 1, 3, 0]), r"0 to 2, not 0 to 3 \(y\[2\] is 3\)"),
+        (torch.tensor([0, 1, -1, 0]), r"y\[2\] is -1"),
+        (torch.tensor([0]), "4 items need 4 labels, not 1"),
+        (torch.zeros(4, 1).long(), r"of shape \(4, 1\)"),
+        (torch.zeros(4), "not torch.float32"),
+    ],
+)
+def test_wrong_labels_are_named(y, says):
+    model = tiny(classes=3)
+    for call in (model.check, model.log_prob, model.logits, lambda x, y: model.complete(x, UPPER, y)):
+        with pytest.raises(ValueError, match=says):
+            call(ZEROS, y)
+    with pytest.raises(ValueError, match=says):
+        model.sample(4, y)
+
+
+def test_what_may_be_given():
+    model, y = tiny(classes=2), torch.tensor([1, 0, 0, 1])
+    for dtype in (torch.uint8, torch.int32, torch.bool):  # labels, and images
+        torch.testing.assert_close(model.log_prob(ZEROS.to(dtype), y.to(dtype)), model.log_prob(ZEROS, y))
+    assert (model.classes, tiny().classes, tiny(classes=0).classes) == (2, None, None)
+    model = tiny()
+    assert torch.equal(model.log_prob(ZEROS, y), model.log_prob(ZEROS))  # data sets carry labels
+    unknown = torch.where(UPPER, ZEROS, math.nan)  # what is not known is not looked at
+    assert (tiny().complete(unknown, UPPER)[..., 0, :] == 0).all() and len(tiny().sample(0)) == 0

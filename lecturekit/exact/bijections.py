@@ -27,6 +27,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lecturekit import checks
+
 
 class Bijection(nn.Module):
     """The base of all: a subclass gives forward and inverse.
@@ -93,7 +95,7 @@ def per_item(x: Tensor) -> Float[Tensor, " batch"]:
     >>> per_item(torch.ones(2, 3, 4))
     tensor([12., 12.])
     """
-    return x.sum(tuple(range(1, x.ndim)))
+    return x.sum(tuple(range(1, x.ndim))) if x.ndim > 1 else x
 
 
 def positions(x: Tensor) -> int:
@@ -112,6 +114,7 @@ def pointwise(matrix: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor
     >>> pointwise(exchange, torch.tensor([[3.0, 7.0]]))
     tensor([[7., 3.]])
     """
+    checks.sized("batch", matrix.shape[1], ..., x=x)
     return F.linear(x.movedim(1, -1), matrix, offset).movedim(-1, 1)
 
 
@@ -127,14 +130,14 @@ class Affine(Bijection):
 
     def __init__(self, channels: int, classes: int | None = None):
         super().__init__()
-        self.classes = classes
-        shape = (channels,) if classes is None else (classes, channels)
+        channels, self.classes = checks.whole(channels=channels), checks.whole(0, classes=classes or 0) or None
+        shape = (channels,) if self.classes is None else (self.classes, channels)
         self.log_scale, self.shift = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
 
     def _of(self, x: Tensor, y: Tensor | None) -> list[Tensor]:
         """log_scale and shift, (1 or B, C, 1, ...)."""
-        if self.classes is not None and y is None:
-            raise ValueError(f"this flow has {self.classes} classes: pass y=, or a data set with labels")
+        checks.sized("batch", self.shift.shape[-1], ..., x=x)
+        y = None if self.classes is None else checks.labels(y, self.classes, len(x))
         both = (self.log_scale, self.shift) if self.classes is None else (self.log_scale[y], self.shift[y])
         return [t.reshape(-1, x.shape[1], *[1] * (x.ndim - 2)) for t in both]
 
@@ -158,9 +161,9 @@ class ActNorm(Affine):
     """
 
     def start(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Set scale and shift by the channels' means and deviations in x; returns z."""
+        """Set scale and shift by the channels' means and deviations in x (what is constant is only shifted); returns z."""
         deviation, mean = torch.std_mean(x.transpose(0, 1).flatten(1), dim=1, correction=0)
-        self.log_scale.copy_(-deviation.clamp(min=1e-6).log())
+        self.log_scale.copy_(-torch.where(deviation > 1e-6 * mean.abs(), deviation, 1).log())
         self.shift.copy_(-mean * self.log_scale.exp())
         return self(x, y)[0]
 
@@ -179,6 +182,7 @@ class InvertibleConvolution(Bijection):
 
     def __init__(self, channels: int, lu: bool = True):
         super().__init__()
+        channels = checks.whole(channels=channels)
         self.lu, weight = lu, torch.linalg.qr(torch.randn(channels, channels)).Q
         if lu:
             permutation, lower, upper = torch.linalg.lu(weight)
@@ -257,13 +261,16 @@ class Permutation(Rearrangement):
 
     def __init__(self, order: Sequence[int] | Tensor):
         super().__init__()
-        self.register_buffer("order", torch.as_tensor(order))
+        order = checks.wholes(0, order=order.tolist() if isinstance(order, Tensor) else order)
+        if sorted(order) != list(range(len(order))):
+            raise ValueError(f"order must be a permutation of 0 to {len(order) - 1}, not {order}")
+        self.register_buffer("order", torch.tensor(order))
 
     def rearrange(self, x: Tensor) -> Tensor:
-        return x[:, self.order]
+        return checks.sized("batch", len(self.order), ..., x=x)[:, self.order]
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return z[:, self.order.argsort()]
+        return checks.sized("batch", len(self.order), ..., z=z)[:, self.order.argsort()]
 
 
 class Squeeze(Rearrangement):
@@ -287,7 +294,7 @@ def maps(z: Tensor, shape: Sequence[int]) -> Tensor:
     >>> maps(torch.zeros(5, 12), (3, 2, 2)).shape
     torch.Size([5, 3, 2, 2])
     """
-    x = z.reshape(len(z), *shape)
+    x = checks.sized("batch", math.prod(shape), z=z).reshape(len(z), *shape)
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
@@ -302,10 +309,10 @@ class Flatten(Rearrangement):
 
     def __init__(self, shape: Sequence[int]):
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape = checks.wholes(shape=shape)
 
     def rearrange(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
+        return checks.sized("batch", *self.shape, x=x).flatten(1)
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return maps(z, self.shape)
@@ -324,10 +331,10 @@ class Split(Bijection):
 
     def __init__(self, shape: Sequence[int], rest: Bijection):
         super().__init__()
-        self.shape, self.rest = tuple(shape), rest
+        self.shape, self.rest = checks.wholes(shape=shape), rest
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
-        first, second = x.chunk(2, dim=1)
+        first, second = checks.sized("batch", 2 * self.shape[0], *self.shape[1:], x=x).chunk(2, dim=1)
         z, log_det = self.rest(first, y)
         return torch.cat([z, second.flatten(1)], dim=1), log_det
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.exact.bijections import Bijection, per_item
 
 
@@ -60,28 +60,32 @@ class Coupling(Bijection):
     """
 
     def __init__(
-        self,
-        net: nn.Module,
-        log_scale: Callable[[Tensor], Tensor] | None = exponential,
-        mask: Tensor | None = None,
+        self, net: nn.Module, log_scale: Callable[[Tensor], Tensor] | None = exponential, mask: Tensor | None = None
     ):
         super().__init__()
+        if not callable(net) or not callable(log_scale or net) or isinstance(net, type) or isinstance(log_scale, type):
+            raise TypeError(f"net and log_scale must be modules or functions of tensors, not {net!r} and {log_scale!r}")
+        if mask is not None and not ((checks.tensor(mask=mask) == 0) | (mask == 1)).all():
+            raise ValueError(f"mask must be 1 where an item stays and 0 elsewhere, not {mask.unique().tolist()}")
         self.net, self.log_scale = net, log_scale
-        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("mask", mask if mask is None else mask.to(torch.get_default_dtype()), persistent=False)
 
     def _part(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.mask is None:
-            stays, moves = x.chunk(2, dim=1)
-            return stays, moves
-        stays = x * self.mask
+            if x.ndim < 2 or x.shape[1] < 2:
+                raise ValueError(f"without a mask a coupling needs two channels; here are items {tuple(x.shape[1:])}")
+            return x.chunk(2, dim=1)
+        stays = checks.sized(*x.shape, **{"x * mask": x * self.mask})
         return stays, x - stays
 
     def _join(self, stays: Tensor, moves: Tensor) -> Tensor:
         return torch.cat([stays, moves], dim=1) if self.mask is None else stays + moves
 
-    def _of(self, stays: Tensor) -> tuple[Tensor, Tensor]:
+    def _of(self, stays: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """log s and t."""
-        out = nets.full_precision(self.net(stays))
+        size, channels, *places = moves.shape
+        wanted = channels if self.log_scale is None else 2 * channels
+        out = nets.full_precision(checks.sized(size, wanted, *places, **{"what the net gives": self.net(stays)}))
         if self.log_scale is None:
             log_scale, shift = torch.zeros_like(out), out
         else:
@@ -91,12 +95,12 @@ class Coupling(Bijection):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
         stays, moves = self._part(x)
-        log_scale, shift = self._of(stays)
+        log_scale, shift = self._of(stays, moves)
         return self._join(stays, torch.addcmul(shift, moves, log_scale.exp())), per_item(log_scale)
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         stays, moves = self._part(z)
-        log_scale, shift = self._of(stays)
+        log_scale, shift = self._of(stays, moves)
         return self._join(stays, (moves - shift) * torch.exp(-log_scale))
 
 
@@ -107,6 +111,7 @@ def checkerboard(height: int, width: int) -> Float[Tensor, "1 height width"]:
     tensor([[[1., 0., 1.],
              [0., 1., 0.]]])
     """
+    height, width = checks.whole(height=height, width=width)
     return ((torch.arange(height)[:, None] + torch.arange(width)) % 2 == 0).float()[None]
 
 
@@ -116,6 +121,7 @@ def channel_mask(channels: int) -> Float[Tensor, "channels 1 1"]:
     >>> channel_mask(4).flatten()
     tensor([1., 1., 0., 0.])
     """
+    channels = checks.whole(2, channels=channels)
     return (torch.arange(channels) < channels // 2).float()[:, None, None]
 
 
@@ -125,8 +131,7 @@ def dense_net(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential
     >>> dense_net(3, (8, 8), 2)(torch.ones(1, 3)).detach()
     tensor([[0., 0.]])
     """
-    net = nets.mlp([inputs, *hidden, outputs])
-    return zeroed(net)
+    return zeroed(nets.mlp([inputs, *checks.wholes(empty=True, hidden=hidden), outputs]))
 
 
 def conv_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -135,15 +140,9 @@ def conv_net(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     >>> conv_net(3, hidden=8, outputs=2)(torch.ones(1, 3, 4, 4)).shape
     torch.Size([1, 2, 4, 4])
     """
-    return zeroed(
-        nn.Sequential(
-            RowConvolution(inputs, hidden),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, hidden, 1),
-            nn.ReLU(inplace=True),
-            RowConvolution(hidden, outputs),
-        )
-    )
+    hidden = checks.whole(hidden=hidden)
+    first = [RowConvolution(inputs, hidden), nn.ReLU(inplace=True), nn.Conv2d(hidden, hidden, 1), nn.ReLU(inplace=True)]
+    return zeroed(nn.Sequential(*first, RowConvolution(hidden, outputs)))
 
 
 def zeroed(net: nn.Sequential) -> nn.Sequential:
@@ -169,7 +168,7 @@ class RowConvolution(nn.Conv2d):
     """
 
     def __init__(self, inputs: int, outputs: int):
-        super().__init__(inputs, outputs, 3, padding=1)
+        super().__init__(*checks.whole(inputs=inputs, outputs=outputs), 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or 3 * min(self.in_channels, self.out_channels) > 16:

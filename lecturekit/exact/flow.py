@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.exact.bijections import Bijection, Flatten, Split, maps, per_item
 from lecturekit.model import Batch, GenerativeModel, Terms
 
@@ -51,51 +51,71 @@ class Flow(GenerativeModel):
 
     def __init__(self, event_shape: Sequence[int], bijection: Bijection, noise: str = "gaussian"):
         super().__init__()
-        if noise not in NOISE:
-            raise ValueError(f"unknown noise {noise!r}; there are {', '.join(NOISE)}")
-        self.event_shape, self.bijection, self.noise = tuple(event_shape), bijection, noise
+        self.event_shape, self.noise = checks.shape(event_shape), checks.one_of(NOISE, noise=noise)
+        if len(self.event_shape) not in (1, 3) or not isinstance(bijection, Bijection):
+            raise ValueError(f"a flow is a Bijection of (D,) or (C, H, W), not {bijection!r:.80} of {self.event_shape}")
+        self.bijection = bijection
         self.classes = next((m.classes for m in self.modules() if getattr(m, "classes", None)), None)
-        self.register_buffer("origin", torch.zeros(math.prod(event_shape)), persistent=False)
+        self.register_buffer("origin", torch.zeros(math.prod(self.event_shape)), persistent=False)
 
     @property
     def images(self) -> bool:
         """Whether an item is an image."""
         return len(self.event_shape) == 3
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images outside [0, 1) or without noise on their levels, and for missing labels."""
-        super().check(x, y)
-        whole = lambda n: bool((n * x == (n * x).round()).all())  # levels without noise: x / 255, or x / 256
-        if self.images and (x.min() < 0 or x.max() >= 1 or whole(255) or whole(256)):
-            raise ValueError(
-                f"{type(self).__name__} is a density of images in [0, 1), to whose 256 levels noise was added "
-                f'(view="dequantized"); these run from {x.min():.4g} to {x.max():.4g}'
-            )
-        if self.classes is not None and (y is None or not ((0 <= y) & (y < self.classes)).all()):
-            raise ValueError(f"this flow has {self.classes} classes: it needs labels from 0 to {self.classes - 1}")
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for images outside [0, 1)."""
+        super().check(x, y, stream)
+        if stream is None and self.images and ((x < 0) | (x >= 1)).any():
+            who, found = type(self).__name__, f"{x.min():.4g} to {x.max():.4g}"
+            raise ValueError(f'{who} is a density of images in [0, 1) (view="dequantized"), and these run from {found}')
+
+    def check_scale(self, x: Tensor) -> None:
+        """ValueError for images without noise on their levels: x / 255, or x / 256."""
+        if self.images and any((n * x == (n * x).round()).all() for n in (255, 256)):
+            who = type(self).__name__
+            raise ValueError(f'{who} is a density: add noise to the levels of the images, as view="dequantized" does')
 
     def start(self, draw) -> None:
-        """Every ActNorm, given what arrives at it when the ones before are set (Kingma & Dhariwal 2018, section 3.1)."""
+        """Every ActNorm, given what arrives at it when the ones before are set (Kingma & Dhariwal 2018, section 3.1).
+
+        ValueError for a component that hardly varies: no density of it is the largest, and float32 has seven digits.
+        """
         batch = draw(256)
-        self.bijection.start(batch.x.to(self.origin.dtype), batch.y)
+        x = batch.x.to(self.origin.dtype)
+        deviation, mean = torch.std_mean(x.flatten(1), dim=0, correction=0)
+        flat = (deviation <= 1e-5 * torch.maximum(mean.abs(), deviation.max())).nonzero()
+        if len(flat) and (len(x) > 1 or not self.images):  # of one image, the channels' deviations over its places
+            i = int(flat[0])
+            raise ValueError(
+                f"component {i} is constant, or nearly: {mean[i]:.6g} ± {deviation[i]:.2g} in {len(x)} items, where others "
+                f"have ± {deviation.max():.2g}. Drop it, add noise, or bring all to one scale: (x - x.mean(0)) / x.std(0)"
+            )
+        self.bijection.start(x, batch.y)
 
     def forward(
         self, x: Float[Tensor, " batch *event"], y: Tensor | None = None
     ) -> tuple[Float[Tensor, "batch noise"], Float[Tensor, " batch"]]:
         """z and log |det dz/dx|."""
-        return self.bijection(x.to(self.origin.dtype), y)
+        x = checks.items(x, self.event_shape, type(self).__name__)
+        z, log_det = self.bijection(x.to(self.origin.dtype), y)
+        return checks.sized(len(x), len(self.origin), z=z), log_det
 
     def inverse(self, z: Float[Tensor, "batch noise"], y: Tensor | None = None) -> Float[Tensor, " batch *event"]:
         """The item of which z is the noise. Images of extreme noise may leave [0, 1)."""
+        z = checks.sized("batch", len(self.origin), z=z)
         return self.bijection.inverse(z.to(self.origin.dtype), y)
 
     def parts(self, z: Float[Tensor, "batch noise"]) -> list[Tensor]:
         """z by levels, the coarsest first, each as maps (B, C, h, w); concatenated flat they are z again."""
+        z = checks.sized("batch", len(self.origin), z=z)
         shapes = [m.shape for m in self.modules() if isinstance(m, Flatten | Split)][::-1] or [self.event_shape]
         return [maps(part, shape) for part, shape in zip(z.split([math.prod(s) for s in shapes], 1), shapes)]
 
     def log_prob(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
-        """log p(x) or log p(x | y) in nats: a density, of images in units of their range [0, 1)."""
+        """log p(x) or log p(x | y) in nats: a density, of images in units of their range [0, 1), beyond which it is refused."""
+        if not checks.trusting():
+            self.check(x, y)
         z, log_det = self(x, y)
         return per_item(NOISE[self.noise][0](nets.full_precision(z))) + log_det
 
@@ -104,6 +124,8 @@ class Flow(GenerativeModel):
 
         A level is 1/256 wide, so its mass is at most about p(x) / 256^D: the uniform density has 8 bits (Theis et al. 2016).
         """
+        if not self.images:
+            raise ValueError(f"bits per dimension are of 8-bit images (C, H, W), not of items {self.event_shape}")
         return self._bits(self.log_prob(x, y))
 
     def _bits(self, log_prob: Tensor) -> Tensor:
@@ -118,8 +140,7 @@ class Flow(GenerativeModel):
     @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None, temperature: float = 1.0) -> Tensor:
         """(n, *event_shape) from noise multiplied by `temperature`; images are cut to [0, 1)."""
-        if self.classes is not None and (y is None or len(y) != n):
-            raise ValueError(f"{n} items need {n} labels y, not {None if y is None else len(y)}")
+        (n, y), temperature = self.asked(n, y), checks.number(0, temperature=temperature)
         z = NOISE[self.noise][1](self.origin.expand(n, -1))
         x = self.inverse(temperature * z, y)
         return x.clamp(0, 1 - 2**-24) if self.images else x

@@ -62,7 +62,7 @@ def gated(x: Tensor) -> Tensor:
     >>> gated(torch.tensor([[100.0, 0.0]]))  # tanh 1, sigmoid 1/2
     tensor([[0.5000]])
     """
-    a, b = x.chunk(2, dim=1)
+    a, b = x.unflatten(1, (2, -1)).unbind(1)
     return a.tanh() * b.sigmoid()
 
 

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from lecturekit import checks
 from lecturekit.exact.bijections import Affine, Bijection, Flatten, NormalizedConvolution, Squeeze
 from lecturekit.exact.coupling import Coupling, RowConvolution, conv_net, exponential, sigmoid, zeroed
 from lecturekit.exact.flow import Flow
@@ -43,7 +44,7 @@ class Glow(Flow):
         of that and 2, as in the published code: at most 1, so that what is narrow, such as a
         background, is widened by the norms alone, and slowly.
     lu: whether the 1x1 convolutions are parametrized by their LU decomposition.
-    classes: how many, for p(x | y); None for p(x).
+    classes: how many, for p(x | y); None or 0 for p(x).
     """
 
     def __init__(
@@ -57,9 +58,7 @@ class Glow(Flow):
         classes: int | None = None,
     ):
         require_divisible(event_shape, levels, levels)
-        if coupling not in COUPLINGS:
-            raise ValueError(f"unknown coupling {coupling!r}; there are {', '.join(COUPLINGS)}")
-        log_scale = COUPLINGS[coupling]
+        steps, log_scale = checks.whole(steps=steps), COUPLINGS[checks.one_of(COUPLINGS, coupling=coupling)]
 
         def flow(shape: Sequence[int]) -> list[Bijection]:
             channels = 4 * shape[0]

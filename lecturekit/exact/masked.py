@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lecturekit import checks
+
 
 class Cache(dict):
     """The inputs of every convolution, as far as an image is drawn, and its weights laid out for single pixels.
@@ -41,6 +43,7 @@ def groups(features: int, channels: int) -> Tensor:
     >>> groups(6, channels=3)
     tensor([0, 0, 1, 1, 2, 2])
     """
+    features = checks.whole(checks.whole(channels=channels), features=features)
     return torch.arange(features) * channels // features
 
 
@@ -53,8 +56,7 @@ def centre_mask(kind: str, inward: Tensor, outward: Tensor) -> Tensor:
             [1, 0, 0],
             [1, 1, 0]], dtype=torch.int32)
     """
-    if kind not in ("A", "B"):
-        raise ValueError(f"a mask is of kind A or B, not {kind!r}")
+    checks.one_of(("A", "B"), kind=kind)
     return outward[:, None] > inward if kind == "A" else outward[:, None] >= inward
 
 
@@ -87,7 +89,8 @@ class MaskedConv2d(nn.Module):
 
     def __init__(self, kind: str | None, inward: Tensor, outward: Tensor, size: tuple[int, int] = (1, 1)):
         super().__init__()
-        rows, columns = size
+        rows, columns = checks.wholes(size=size)
+        kind = None if kind is None else checks.one_of(("A", "B", "above"), kind=kind)
         if columns % 2 == 0:
             raise ValueError(f"a masked convolution has a centre: its kernel needs an odd width, not {columns}")
         self.above, self.beside, self.lag = rows - 1 + (kind == "above"), columns // 2, int(kind == "above")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import torch
 
+from lecturekit import checks
 from lecturekit.exact.bijections import ActNorm, Chain, Flatten, Permutation
 from lecturekit.exact.coupling import Coupling, dense_net
 from lecturekit.exact.flow import Flow
@@ -23,7 +24,7 @@ from lecturekit.exact.flow import Flow
 class NICE(Flow):
     """Additive couplings between dense nets, on points or flattened images, and one scale for each component.
 
-    event_shape: (D,) with D > 1, or (C, H, W).
+    event_shape: (D,) with D > 1, or (C, H, W). The nets see points as they are: let their deviations be about 1.
     couplings: how many; four in [1], and three are needed for every component to move every other.
     hidden: layers of each net; five of 1000 in [1] for MNIST.
     noise: "logistic" (in [1] for MNIST and SVHN) or "gaussian".
@@ -41,6 +42,7 @@ class NICE(Flow):
         hidden: Sequence[int] = (1000,) * 5,
         noise: str = "logistic",
     ):
+        event_shape, couplings = checks.shape(event_shape), checks.whole(couplings=couplings)
         size = math.prod(event_shape)
         if size < 2:
             raise ValueError("a coupling needs two components at least, one that stays and one that moves")

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.exact.gated_pixelcnn import GatedStack
 from lecturekit.exact.masked import Cache, MaskedConv2d, groups, shifted
 from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, Sweep, cell, scan
@@ -180,6 +180,7 @@ class Stack(nn.Module):
 
 KINDS = ("diagonal-bilstm", "row-lstm", "pixelcnn", "gated-pixelcnn")
 DIRECTIONS = {"right": "rows", "left": "rows", "down": "columns", "up": "columns"}
+ORDERS = [o for o in itertools.permutations(DIRECTIONS, 2) if DIRECTIONS[o[0]] != DIRECTIONS[o[1]]]
 
 
 class PixelRNN(GenerativeModel):
@@ -211,44 +212,36 @@ class PixelRNN(GenerativeModel):
         order: tuple[str, str] = ("right", "down"),
     ):
         super().__init__()
-        if len(event_shape) != 3:
-            raise ValueError(f"a PixelRNN models images (C, H, W), not items of shape {tuple(event_shape)}")
-        if kind not in KINDS:
-            raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
-        if {DIRECTIONS.get(d) for d in order} != {"rows", "columns"} or len(order) != 2:
+        self.event_shape, self.levels = checks.shape(event_shape, 3), checks.whole(2, levels=levels)
+        channels, self.kind = self.event_shape[0], checks.one_of(KINDS, kind=kind)
+        layers, hidden = checks.whole(layers=layers), checks.whole(channels, hidden=hidden)
+        if not isinstance(order, Sequence) or tuple(order) not in ORDERS:
             raise ValueError(f'an order is two directions at right angles, such as ("right", "down"), not {order!r}')
-        channels = event_shape[0]
-        if levels < 2 or layers < 1 or hidden < channels:
-            raise ValueError(
-                f"need at least 2 levels, 1 layer and as many hidden features as channels ({channels}), not "
-                f"levels={levels}, layers={layers}, hidden={hidden}"
-            )
-        self.event_shape, self.levels, self.kind, self.order = tuple(event_shape), levels, kind, tuple(order)
+        self.order = tuple(order)
         gated = kind == "gated-pixelcnn"
         self.stack = GatedStack(layers, hidden, channels) if gated else Stack(kind, layers, hidden, channels)
         wide = groups(2 * hidden, channels)
         heads = MaskedConv2d("B", wide, wide), MaskedConv2d("B", wide, groups(channels * levels, channels))
         self.heads = nn.ModuleList(heads)
+        classes = checks.whole(0, classes=classes or 0)
         self.label = nn.Embedding(classes, self.stack.label_width) if classes else None
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for pixels that are not whole numbers below `levels`, and for unknown labels."""
-        super().check(x, y)
-        if x.min() < 0 or x.max() >= self.levels or (x.is_floating_point() and (x != x.round()).any()):
+    @property
+    def classes(self) -> int | None:
+        return None if self.label is None else self.label.num_embeddings
+
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for pixels that are not whole numbers below `levels`."""
+        super().check(x, y, stream)
+        if stream is None and ((x < 0) | (x >= self.levels) | (x != x.long())).any():
             raise ValueError(
                 f"a PixelRNN with {self.levels} levels wants whole numbers 0 .. {self.levels - 1}, and these run from "
                 f'{x.min():.4g} to {x.max():.4g}; views that give them are "levels", with levels={self.levels}, and "binary"'
             )
-        if y is not None and self.label is not None and (y.min() < 0 or y.max() >= self.label.num_embeddings):
-            raise ValueError(f"labels must be 0 to {self.label.num_embeddings - 1}, not {y.min()} to {y.max()}")
 
-    def labels(self, y: Tensor | None) -> Tensor | None:
-        """What y adds to the features; without classes, labels are not looked at."""
-        if self.label is None:
-            return None
-        if y is None:
-            raise ValueError("this PixelRNN is a distribution given a label: pass y=, or a data set with labels")
-        return self.label(y)
+    def labels(self, y: Tensor | None, n: int) -> Tensor | None:
+        """What y adds to the features of n items; without classes, labels are not looked at."""
+        return None if self.label is None else self.label(checks.labels(y, self.classes, n))
 
     def arranged(self, x: Tensor) -> Tensor:
         """The last two dimensions turned so that reading goes right, then down."""
@@ -267,7 +260,8 @@ class PixelRNN(GenerativeModel):
 
     def logits(self, x: Shaped[Tensor, "batch c h w"], y: Tensor | None = None) -> Float[Tensor, "batch c h w levels"]:
         """Of each pixel's levels, given all that come before it in x."""
-        return self.restored(self.maps(self.scaled(self.arranged(x)), self.labels(y))).movedim(2, -1)
+        checks.items(x, self.event_shape, type(self).__name__)
+        return self.restored(self.maps(self.scaled(self.arranged(x)), self.labels(y, len(x)))).movedim(2, -1)
 
     def maps(self, image: Tensor, label: Tensor | None) -> Tensor:
         """(B, C, levels, H, W) of logits, of an arranged and scaled image."""
@@ -278,6 +272,8 @@ class PixelRNN(GenerativeModel):
 
     def log_prob(self, x: Shaped[Tensor, "batch c h w"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
         """log p(x), or log p(x | y), in nats, exactly [1, eq. 1, 2]."""
+        if not checks.trusting():
+            self.check(x, y)
         logits = self.logits(x, y)
         return -F.cross_entropy(logits.flatten(0, -2), x.long().flatten(), reduction="none").view(len(x), -1).sum(1)
 
@@ -287,15 +283,12 @@ class PixelRNN(GenerativeModel):
 
     def sample(self, n: int, y: Tensor | None = None) -> Int[Tensor, "n c h w"]:
         """n draws, (n, C, H, W) of whole numbers; y: (n,) labels where the model has classes."""
+        n, y = self.asked(n, y)
         nothing = torch.zeros(n, *self.event_shape, dtype=torch.long, device=self.heads[0].weight.device)
         return self.complete(nothing, nothing.bool(), y)
 
     def complete(
-        self,
-        x: Shaped[Tensor, "n c h w"],
-        known: Bool[Tensor, "..."],
-        y: Tensor | None = None,
-        cached: bool = True,
+        self, x: Shaped[Tensor, "n c h w"], known: Bool[Tensor, "..."], y: Tensor | None = None, cached: bool = True
     ) -> Int[Tensor, "n c h w"]:
         """Keep the pixels of x that are known, and draw each other one given those that come before it.
 
@@ -308,15 +301,17 @@ class PixelRNN(GenerativeModel):
         return image
 
     def pixels(
-        self,
-        x: Shaped[Tensor, "n c h w"],
-        known: Bool[Tensor, "..."],
-        y: Tensor | None = None,
-        cached: bool = True,
+        self, x: Shaped[Tensor, "n c h w"], known: Bool[Tensor, "..."], y: Tensor | None = None, cached: bool = True
     ) -> Iterator[Int[Tensor, "n c h w"]]:
         """The same pixel by pixel: the images so far, filled in place in the model's order. Clone what you keep."""
-        known, x = self.arranged(known.expand(x.shape)), self.arranged(torch.where(known, x, 0).long())
-        image, label = self.scaled(x), self.labels(y)
+        n, y = self.asked(len(checks.items(x, self.event_shape, type(self).__name__)), y)
+        fits = all(a in (1, b) for a, b in zip(checks.tensor(known=known).shape[::-1], x.shape[::-1]))
+        if known.dtype != torch.bool or known.ndim > x.ndim or not fits:
+            found = f"{known.dtype} of shape {tuple(known.shape)}"
+            raise ValueError(f"known must be bools whose shape goes with that of x, {tuple(x.shape)}, not {found}")
+        self.check(given := torch.where(known, x, 0), y)
+        known, x = self.arranged(known.expand(x.shape)), self.arranged(given.long())
+        image, label = self.scaled(x), self.labels(y, n)
         cache = Cache(len(x), *x.shape[2:])
         for i, j in itertools.product(range(x.shape[2]), range(x.shape[3])):
             with torch.no_grad():  # which must not reach whoever asks for the next pixel

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lecturekit import checks
 from lecturekit.exact.bijections import ActNorm, Bijection, Chain, Flatten, Split, Squeeze, per_item
 from lecturekit.exact.coupling import Coupling, channel_mask, checkerboard, conv_net, dense_net
 from lecturekit.exact.flow import Flow
@@ -37,9 +38,11 @@ class Logit(Bijection):
 
     def __init__(self, alpha: float = 0.05):
         super().__init__()
-        self.alpha = alpha
+        self.alpha = checks.number(0, below=0.5, alpha=alpha)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Float[Tensor, " batch"]]:
+        if not checks.trusting() and (~((x >= 0) & (x <= 1))).any():
+            raise ValueError(f"a logit is of images in [0, 1], not from {x.min():.4g} to {x.max():.4g}")
         z = torch.logit(self.alpha + (1 - 2 * self.alpha) * x)
         # d logit(u) / du = 1 / (u (1 - u)), and log u (1 - u) = log sigmoid(z) + log sigmoid(-z)
         return z, per_item(math.log(1 - 2 * self.alpha) - F.logsigmoid(z) - F.logsigmoid(-z))
@@ -57,7 +60,7 @@ class Tanh(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.factor = nn.Parameter(torch.ones(channels))
+        self.factor = nn.Parameter(torch.ones(checks.whole(channels=channels)))
 
     def forward(self, raw: Tensor) -> Tensor:
         return self.factor.reshape(-1, *[1] * (raw.ndim - 2)) * raw.tanh()
@@ -86,11 +89,12 @@ class RealNVP(Flow):
         hidden: int = 64,
         net: Callable[[int, int], nn.Module] | None = None,
     ):
-        points = len(event_shape) == 1
+        points = len(checks.shape(event_shape)) == 1
+        couplings = checks.whole(couplings=(8 if points else 3) if couplings is None else couplings)
         if points:
-            net = net or (lambda inputs, outputs: dense_net(inputs, (hidden, hidden), outputs))
+            net = checks.made_by(net=net or (lambda inputs, outputs: dense_net(inputs, (hidden, hidden), outputs)))
         else:
-            net = net or (lambda inputs, outputs: conv_net(inputs, hidden, outputs))
+            net = checks.made_by(net=net or (lambda inputs, outputs: conv_net(inputs, hidden, outputs)))
 
         def alternating(mask: Tensor, channels: int, times: int) -> list[Bijection]:
             parts = []
@@ -103,10 +107,9 @@ class RealNVP(Flow):
             (size,) = event_shape
             if size < 2:
                 raise ValueError("a coupling needs two components at least, one that stays and one that moves")
-            bijection = Chain(*alternating((torch.arange(size) % 2).float(), size, couplings or 8))
+            bijection = Chain(*alternating((torch.arange(size) % 2).float(), size, couplings))
         else:
             require_divisible(event_shape, levels, levels - 1)
-            couplings = couplings or 3
 
             def level(shape):
                 c, h, w = shape
@@ -130,7 +133,7 @@ def multiscale(shape: Sequence[int], levels: int, level: Callable, top: Callable
     >>> flow(torch.zeros(5, 1, 8, 8))[0].shape
     torch.Size([5, 64])
     """
-    if levels == 1:
+    if checks.whole(levels=levels) == 1:
         return Chain(*top(shape))
     c, h, w = shape
     half = (2 * c, h // 2, w // 2)
@@ -146,11 +149,11 @@ def require_divisible(event_shape: Sequence[int], levels: int, halvings: int) ->
         ...
     ValueError: levels are for images (C, H, W), not for items of shape (2,)
     """
-    if len(event_shape) != 3:
-        raise ValueError(f"levels are for images (C, H, W), not for items of shape {tuple(event_shape)}")
-    sides = event_shape[1:]
-    if levels < 1 or any(side % 2**halvings for side in sides):
+    if len(event_shape := checks.shape(event_shape)) != 3:
+        raise ValueError(f"levels are for images (C, H, W), not for items of shape {event_shape}")
+    sides, levels = event_shape[1:], checks.whole(levels=levels)
+    if any(side % 2**halvings for side in sides):
         raise ValueError(
             f"{levels} levels halve both sides {halvings} times, which {sides[0]} x {sides[1]} does not allow: take fewer "
-            f"levels (at least 1), or pad the images to multiples of {2**halvings}"
+            f"levels, or pad the images to multiples of {2**halvings}"
         )
