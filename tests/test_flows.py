@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
-from lecturekit import Batch, Player, data, fit
+from lecturekit import Batch, Player, checks, data, fit
 from lecturekit.exact import NICE, Flow, Glow, RealNVP, flow
 from lecturekit.exact.bijections import (
     ActNorm,
@@ -299,6 +299,15 @@ def test_in_nice_the_even_components_stay_first(size):
     model(torch.arange(1.0, size + 1)[None])  # at first the couplings are the identity
     odd, even = list(range(2, size + 1, 2)), list(range(1, size + 1, 2))
     assert seen[0] == even and seen[1][: len(odd)] == odd and len(seen) == 4
+    assert model.noise == "logistic" and NICE((size,), noise="gaussian").noise == "gaussian"  # [1, section 5.1]
+
+
+def test_the_couplings_of_a_glow_by_their_names():
+    """With zero nets: s = 1 where nothing scales or by exp(0), and sigmoid(2)."""
+    for name, s in (("additive", 1.0), ("exp", 1.0), ("sigmoid", 1 / (1 + math.exp(-2)))):
+        coupling = Glow((1, 2, 2), 1, 1, 3, name).bijection.parts[2]
+        assert coupling(torch.ones(1, 4, 1, 1))[0].flatten().tolist() == pytest.approx([1, 1, s, s])
+        assert coupling.net[-1].out_channels == (2 if name == "additive" else 4)
 
 
 def test_a_coupling_s_log_scales():
@@ -390,8 +399,8 @@ def test_trained_on_another_scale_a_flow_that_begins_with_an_actnorm_is_the_same
 
 @pytest.mark.parametrize(
     "second",
-    [torch.full((400,), 3.0), 3 + 1e-6 * torch.randn(400), 1e-6 * torch.randn(400)],
-    ids=["0", "1e-6/3", "1e-6"],
+    [torch.full((400,), 3.0), 3 + 1e-6 * torch.randn(400), 1e-6 * torch.randn(400), 1e6 + torch.randn(400)],
+    ids=["0", "1e-6 of 3", "1e-6", "1 of 1e6"],
 )
 @pytest.mark.parametrize("build", [lambda: NICE((3,), hidden=(4,)), lambda: RealNVP((3,), hidden=4), normed])
 def test_a_component_that_hardly_varies_is_named_before_anything_moves(build, second):
@@ -606,6 +615,7 @@ BAD_CALLS = [
     (lambda: Affine(4)(torch.zeros(2, 2, 3, 3)), r"x must be .* \(batch, 4, ...\), not \(2, 2, 3, 3\)"),
     (lambda: Affine(1).inverse(torch.zeros(2, 3)), r"\(batch, 1, ...\), not \(2, 3\)"),
     (lambda: InvertibleConvolution(0), "channels must .* not 0"),
+    (lambda: RealNVP((3,), levels=0), "levels must .* not 0"),
     (lambda: InvertibleConvolution(3)(torch.zeros(5, 4)), r"\(batch, 3, ...\), not \(5, 4\)"),
     (lambda: NormalizedConvolution(3)(torch.zeros(5, 4)), r"\(batch, 3, ...\), not \(5, 4\)"),
     (lambda: Permutation([0, 0, 1]), r"a permutation of 0 to 2, not \(0, 0, 1\)"),
@@ -632,7 +642,7 @@ BAD_CALLS = [
     # items
     (lambda: glow().log_prob(LIGHT[:, :, :2]), r"Glow models items of shape \(1, 4, 8\), not \(1, 2, 8\)"),
     (lambda: glow()(LIGHT[:, 0]), r"x\[:, None\]"),
-    (lambda: glow().inverse(torch.zeros(2, 31)), r"z must be a tensor of shape \(batch, 32\), not \(2, 31\)"),
+    (lambda: glow().inverse(torch.zeros(2, 31)), r"z, the noise, must be .* \(batch, 32\), not \(2, 31\)"),
     (lambda: glow().parts(torch.zeros(2, 31)), r"\(batch, 32\), not \(2, 31\)"),
     (lambda: RealNVP((3,)).bits_per_dim(POINTS), "of 8-bit images"),
     (lambda: RealNVP((3,)).log_prob(spoiled(POINTS, math.nan)), "not finite"),
@@ -653,6 +663,17 @@ BAD_CALLS = [
 def test_bad_calls_say_what_is_wrong(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_in_training_nothing_looks_at_the_data(monkeypatch):
+    """Within `checks.trusted` nobody asks: `fit` has looked at all items."""
+    model, y = glow(classes=3), labels(4)
+    monkeypatch.setattr(Flow, "check", None)
+    with checks.trusted():
+        loss = model.loss(Batch(LIGHT, y))["loss"]
+        assert RealNVP((1, 4, 8), 1, 1, 4).log_prob(LIGHT + 1).isnan().all()
+    monkeypatch.undo()
+    torch.testing.assert_close(loss, -model.log_prob(LIGHT, y).mean())
 
 
 BAD_LABELS = [

@@ -11,7 +11,7 @@ from lecturekit import Batch
 from lecturekit.exact import PixelRNN
 from lecturekit.exact.gated_pixelcnn import GatedLayer, gated
 from lecturekit.exact.masked import MaskedConv2d, centre_mask, groups
-from lecturekit.exact.pixelrnn import KINDS
+from lecturekit.exact.pixelrnn import KINDS, LSTM, draw_levels
 from lecturekit.exact.scan import FROM_LEFT, FROM_RIGHT, ROWS, cell, scan
 
 SHAPES = [((1, 2, 3), 2), ((1, 3, 2), 3), ((2, 2, 2), 2), ((2, 1, 2), 3), ((3, 1, 2), 2), ((3, 2, 1), 3)]
@@ -284,6 +284,20 @@ def test_given_a_label_samples_are_as_frequent_as_they_are_probable():
     assert (p[0] - p[1]).abs().max() > 0.2
 
 
+def test_levels_are_drawn_as_often_as_they_are_probable():
+    p = torch.tensor([0.1, 0.2, 0.4, 0.3])
+    found = torch.bincount(draw_levels(p.log().expand(20_000, 4)), minlength=4) / 20_000
+    assert ((found - p).abs() < 5 * (p * (1 - p) / 20_000).sqrt()).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_feature_of_a_label_counts_and_no_other_label_s(kind):
+    model = loud(PixelRNN((1, 3, 3), 2, kind, layers=2, hidden=4, classes=3))
+    model.log_prob(torch.randint(2, (20, 1, 3, 3)), torch.full((20,), 1)).sum().backward()
+    moved = (model.label.weight.grad != 0).float().mean(1)
+    assert moved[1] > 0.8 and moved[0] == moved[2] == 0  # a ReLU may be off everywhere
+
+
 def test_the_loss_is_minus_the_mean_log_likelihood():
     model, x, y = (
         loud(PixelRNN((2, 3, 2), 3, "pixelcnn", 1, 4, classes=2)),
@@ -306,6 +320,8 @@ def test_weights_start_with_the_variance_one_over_what_is_seen():
         seen = 60 * 4 + 20 * (group + 1)
         assert rows.square().sum((1, 2, 3)).mean().item() == pytest.approx(1, rel=0.05)
         assert (rows != 0).sum((1, 2, 3)).tolist() == [seen] * 20
+    weight = LSTM(features, groups(30, 3), (1, 1), ROWS).weight
+    assert 0.99 < weight.abs().max() * 30**0.5 <= 1 and weight.var().item() == pytest.approx(1 / 90, rel=0.05)
 
 
 def test_a_gated_layer_passes_on_its_horizontal_input():

@@ -183,6 +183,8 @@ class InvertibleConvolution(Bijection):
     def __init__(self, channels: int, lu: bool = True):
         super().__init__()
         channels = checks.whole(channels=channels)
+        if lu not in (True, False):
+            raise ValueError(f"lu must be True or False, not {lu!r}")
         self.lu, weight = lu, torch.linalg.qr(torch.randn(channels, channels)).Q
         if lu:
             permutation, lower, upper = torch.linalg.lu(weight)

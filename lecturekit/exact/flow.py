@@ -103,7 +103,7 @@ class Flow(GenerativeModel):
 
     def inverse(self, z: Float[Tensor, "batch noise"], y: Tensor | None = None) -> Float[Tensor, " batch *event"]:
         """The item of which z is the noise. Images of extreme noise may leave [0, 1)."""
-        z = checks.sized("batch", len(self.origin), z=z)
+        z = checks.sized("batch", len(self.origin), **{"z, the noise,": z})
         return self.bijection.inverse(z.to(self.origin.dtype), y)
 
     def parts(self, z: Float[Tensor, "batch noise"]) -> list[Tensor]:

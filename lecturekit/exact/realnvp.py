@@ -90,7 +90,8 @@ class RealNVP(Flow):
         net: Callable[[int, int], nn.Module] | None = None,
     ):
         points = len(checks.shape(event_shape)) == 1
-        couplings = checks.whole(couplings=(8 if points else 3) if couplings is None else couplings)
+        couplings = (8 if points else 3) if couplings is None else couplings
+        couplings, levels = checks.whole(couplings=couplings, levels=levels)
         if points:
             net = checks.made_by(net=net or (lambda inputs, outputs: dense_net(inputs, (hidden, hidden), outputs)))
         else:
