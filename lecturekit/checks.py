@@ -15,8 +15,8 @@ Each gives back what it was given, so that a constructor says once what its argu
 >>> sized("batch", 3, ..., x=torch.zeros(5, 3, 2)).shape
 torch.Size([5, 3, 2])
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
-...     labels(torch.tensor([7]), classes=3)
-tensor([7])
+...     labels(torch.tensor([7]), classes=3), trusting()
+(tensor([7]), True)
 """
 
 import math

@@ -69,7 +69,7 @@ class Tanh(nn.Module):
 class RealNVP(Flow):
     """Affine couplings with alternating masks, on points or, in levels, on images.
 
-    event_shape: (D,) with D > 1, or (C, H, W) with H and W divisible by 2^(levels - 1).
+    event_shape: (D,) with D > 1, best of deviations of about 1, or (C, H, W) with H and W divisible by 2^(levels - 1).
     levels: of images.
     couplings: with each kind of mask on a level, by default 3; on points, in all, by default 8.
     hidden: the width of the default nets.
