@@ -6,10 +6,12 @@ Each gives back what it was given, so that a constructor says once what its argu
 (50, 3)
 >>> wholes(hidden=[500, 500]), shape([1, 28, 28], 3)
 ((500, 500), (1, 28, 28))
->>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1)
-([0.5, 0], 0.1)
+>>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1), numbers(2, 0, 1, targets=[0.9, 0])
+([0.5, 0], 0.1, (0.9, 0))
 >>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
 ('minimax', 'Tanh')
+>>> network(encoder=torch.nn.Tanh()), floats(logits=torch.ones(2))
+(Tanh(), tensor([1., 1.]))
 >>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
@@ -33,7 +35,7 @@ _trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 
 @contextmanager
 def trusted() -> Iterator[None]:
-    """Within, `items` and `labels` take data for granted."""
+    """Within, `items`, `labels` and `floats` take data for granted."""
     token = _trusted.set(True)
     try:
         yield
@@ -96,7 +98,18 @@ def number(
             bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
             problem = f"{name} must be a finite number {bounds}".rstrip()
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
-        return value
+        return value if isinstance(value, int | float | Tensor) else float(value)
+
+    return _each(named, check)
+
+
+def numbers(count: int, least: float = -math.inf, most: float = math.inf, **named: Any) -> Any:
+    """Sequences of `count` finite real numbers within the bounds, as tuples."""
+
+    def check(name, value):
+        if not isinstance(value, Iterable) or isinstance(value, str | Tensor) or len(tuple(value)) != count:
+            raise TypeError(f"{name} must be {count} numbers, not {_said(value)}")
+        return tuple(number(least, most, **{f"{name}[{i}]": part}) for i, part in enumerate(value))
 
     return _each(named, check)
 
@@ -128,7 +141,19 @@ def made_by(**named: Any) -> Any:
 
     def check(name, value):
         if not callable(value) or isinstance(value, torch.nn.Module):
-            raise TypeError(f"{name} must be a class or a function that makes one, such as nn.ReLU, not {_said(value)}")
+            such = "torch.optim.Adam" if name == "optimizer" else "nn.ReLU"
+            raise TypeError(f"{name} must be a class or a function that makes one, such as {such}, not {_said(value)}")
+        return value
+
+    return _each(named, check)
+
+
+def network(**named: Any) -> Any:
+    """Networks, as objects: nn.Linear(2, 1), not nn.Linear."""
+
+    def check(name, value):
+        if not isinstance(value, torch.nn.Module):
+            raise TypeError(f"{name} must be a network, an nn.Module, not {_said(value)}")
         return value
 
     return _each(named, check)
@@ -141,6 +166,18 @@ def tensor(**named: Any) -> Any:
         if not isinstance(value, Tensor):
             hint = ": x, y = split.tensors()" if hasattr(value, "tensors") else ": torch.as_tensor(...)"
             raise TypeError(f"{name} must be a tensor, not {_said(value)}{hint}")
+        return value
+
+    return _each(named, check)
+
+
+def floats(**named: Any) -> Any:
+    """Tensors of floating-point numbers, at least one, so that they have a mean."""
+
+    def check(name, value):
+        if not _trusted.get() and (not tensor(**{name: value}).is_floating_point() or value.numel() == 0):
+            what = f"{value.dtype} of shape {tuple(value.shape)}"
+            raise ValueError(f"{name} must be a tensor of floating-point numbers, at least one, not {what}")
         return value
 
     return _each(named, check)
@@ -212,6 +249,7 @@ def _said(value: Any) -> str:
     """A value in few words."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}" if value.ndim else f"tensor({value.item()!r})"
-    text = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+    text = " ".join(repr(value).split())
+    text = text if len(text) <= 60 else text[:57] + "..."
     plain = isinstance(value, bool | int | float | str | tuple | list | None)
     return text if plain else f"{text}, a {type(value).__name__}"

@@ -2,6 +2,7 @@
 
 import math
 
+import jaxtyping
 import pytest
 import torch
 from torch import nn
@@ -9,7 +10,7 @@ from torch.distributions import Normal
 from torch.nn import functional as F
 
 from lecturekit import Batch, Player, fit, nets
-from lecturekit.adversarial import DCGAN, GAN, WGAN, dcgan, gan, losses
+from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, CycleGAN, cyclegan, dcgan, gan, lapgan, losses
 
 REAL, FAKE = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64), torch.tensor([-0.7, 0.4, 1.1], dtype=torch.float64)
 P, Q = REAL.sigmoid(), FAKE.sigmoid()  # D(x), D(G(z))
@@ -150,7 +151,8 @@ def test_unknown_game_and_wrong_view_are_refused():
     with pytest.raises(ValueError, match="non-saturating"):
         GAN(game="hinge")
     with pytest.raises(ValueError, match="signed"):
-        fit(GAN((1, 4, 4), hidden=4), torch.rand(16, 1, 4, 4), epochs=1, progress=False)
+        GAN((1, 4, 4), hidden=4).check_scale(torch.rand(16, 1, 4, 4))
+    GAN((1, 4, 4), hidden=4).check(torch.rand(16, 1, 4, 4))  # one by one they may be bright
     with pytest.raises(ValueError, match="-1 to 1"):
         fit(GAN((1, 4, 4), hidden=4), torch.rand(16, 1, 4, 4) * 4 - 2, epochs=1, progress=False)
 
@@ -334,3 +336,253 @@ def test_the_rules():
     weights = torch.cat([m.weight.flatten() for m in convolutions])
     assert abs(weights.std() - 0.02) < 1e-3 and abs(weights.mean()) < 1e-3
     assert [m.in_channels for m in g if isinstance(m, nn.ConvTranspose2d)] == [512, 256, 128, 64]
+
+
+# calls that cannot be meant
+
+SHAPE = (1, 12, 8)
+CALLS = {
+    "gan": lambda **options: GAN(**{"event_shape": (3,), "latent": 2, "hidden": 4} | options),
+    "wgan": lambda **options: WGAN(**{"event_shape": (3,), "latent": 2, "hidden": 4} | options),
+    "dcgan": lambda **options: DCGAN(**{"event_shape": SHAPE, "latent": 3, "width": 2} | options),
+    "lapgan": lambda **options: LAPGAN(
+        **{"event_shape": (1, 12, 10), "levels": 2, "latent": 3, "width": 2, "hidden": 8} | options
+    ),
+    "cyclegan": lambda **options: CycleGAN(
+        **{"event_shape": SHAPE, "width": 2, "blocks": 1, "downs": 1, "layers": 1, "pool": 6} | options
+    ),
+    "play": lambda model, x: fit(model, x, epochs=1, batch_size=4, progress=False),
+    "points": torch.randn(8, 3),
+    "signed": torch.rand(8, *SHAPE) * 2 - 1,
+    "y": torch.tensor([0, 1, 2, 0]),
+    "nan": math.nan,
+    "dcgan_nets": dcgan,
+    "lapgan_nets": lapgan,
+    "cyclegan_nets": cyclegan,
+    "SHAPE": SHAPE,
+    "torch": torch,
+    "nn": nn,
+    "Batch": Batch,
+    "losses": losses,
+}
+REFUSED = r"""
+gan(event_shape=3)  # event_shape must be a sequence
+gan(event_shape=())  # event_shape must be a sequence
+gan(event_shape=(0, 4, 4))  # event_shape\[0\].*not 0
+gan(event_shape=(12, 8))  # \(D,\) or \(C, H, W\), not \(12, 8\)
+gan(latent=0)  # latent.*at least 1, not 0
+wgan(latent=2.5)  # latent.*whole.*not 2.5
+dcgan(latent=-1)  # latent.*not -1
+lapgan(latent=None)  # latent.*not None
+gan(hidden=0)  # hidden.*not 0
+wgan(hidden=True)  # hidden.*not True
+lapgan(hidden=1)  # hidden.*at least 2, not 1
+dcgan(hidden=4)  # hidden
+gan(game='hinge')  # game 'hinge'.*minimax
+gan(game=None)  # game None
+lapgan(game='minmax')  # did you mean 'minimax'
+wgan(game='minimax')  # game
+wgan(targets=(0.9, 0))  # targets
+gan(turns=0)  # turns.*not 0
+wgan(turns=1.5)  # turns.*not 1.5
+gan(targets=0.9)  # targets must be 2 numbers
+gan(targets=(1.0, 0.0, 0.0))  # targets must be 2 numbers
+gan(targets='10')  # targets must be 2 numbers
+gan(targets=(1.5, 0.0))  # targets\[0\].*at most 1.*not 1.5
+gan(targets=(1.0, nan))  # targets\[1\].*not nan
+gan(targets=(0.0, 1.0))  # the first above the second
+gan(targets=(0.5, 0.5), game='least-squares')  # the first above the second
+gan(optimizer=None)  # optimizer.*not None
+gan(optimizer=torch.optim.Adam([nn.Parameter(torch.zeros(1))]))  # optimizer.*such as torch.optim.Adam, not Adam
+wgan(optimizer='adam')  # optimizer.*not 'adam'
+dcgan(optimizer=1e-3)  # optimizer.*not 0.001
+lapgan(optimizer=None)  # optimizer.*not None
+cyclegan(optimizer=None)  # optimizer.*not None
+gan(generator=lambda z: z)  # generator must be a network
+gan(discriminator=nn.Linear)  # discriminator must be a network
+gan(discriminator='dcgan')  # discriminator must be a network
+wgan(penalty=0)  # penalty.*above 0, not 0
+wgan(penalty=-10.0)  # penalty.*not -10
+wgan(penalty=nan)  # penalty.*not nan
+wgan(penalty='auto')  # penalty.*not 'auto'
+wgan(penalty=False)  # penalty.*not False
+wgan(penalty=None, clip=0)  # clip.*above 0, not 0
+wgan(penalty=None, clip=-0.01)  # clip.*not -0.01
+wgan(penalty=None, clip=nan)  # clip.*not nan
+wgan(clip=0.5)  # clip= has no effect
+wgan(penalty=None, one_sided=True)  # one_sided= has no effect
+dcgan(width=0)  # width.*not 0
+dcgan(width=2.5)  # width.*not 2.5
+dcgan(event_shape=(784,))  # \(C, H, W\), not \(784,\)
+dcgan(event_shape=(28, 28))  # \(C, H, W\), not \(28, 28\)
+dcgan(event_shape=(1, 28, 64))  # both sides.*equally often.*28 x 64
+dcgan(event_shape=(1, 0, 28))  # event_shape\[1\].*not 0
+dcgan_nets.generator(SHAPE, latent=0)  # latent
+dcgan_nets.discriminator(SHAPE, width=-2)  # width
+lapgan(event_shape=(12, 10))  # \(C, H, W\), not \(12, 10\)
+lapgan(event_shape=(1, 13, 10))  # 13 x 10
+lapgan(levels=0)  # levels.*not 0
+lapgan(levels=2.5)  # levels.*not 2.5
+lapgan(width=0)  # width.*not 0
+lapgan(classes=-1)  # classes.*not -1
+lapgan(classes=2.5)  # classes.*not 2.5
+lapgan(classes='digits')  # classes.*not 'digits'
+cyclegan(event_shape=(3,))  # no pictures
+cyclegan(event_shape=(12, 8))  # no pictures
+cyclegan(width=0)  # width.*not 0
+cyclegan(blocks=-1)  # blocks.*not -1
+cyclegan(downs=-1)  # downs.*not -1
+cyclegan(downs=2.5)  # downs.*not 2.5
+cyclegan(layers=-1)  # layers.*not -1
+cyclegan(pool=-1)  # pool.*not -1
+cyclegan(pool=2.5)  # pool.*not 2.5
+cyclegan(cycle=-10.0)  # cycle.*at least 0, not -10
+cyclegan(cycle=nan)  # cycle.*not nan
+cyclegan(identity=-0.5)  # identity.*not -0.5
+cyclegan(identity='yes')  # identity.*not 'yes'
+cyclegan(decay=1.5)  # decay.*at most 1, not 1.5
+cyclegan(generators=[nn.Identity()])  # generators must be a list of two
+cyclegan(generators=[])  # generators must be a list of two
+cyclegan(generators=nn.Sequential(nn.Identity(), nn.Identity()))  # generators must be a list of two
+cyclegan(discriminators=[nn.Identity()] * 3)  # discriminators must be a list of two
+cyclegan(discriminators=[nn.Identity(), 'b'])  # discriminators\[1\] must be a network
+play(gan(generator=nn.Linear(2, 4)), points)  # generator must give items of shape \(3,\), and gives \(4,\)
+play(gan(generator=nn.Linear(5, 3)), points)  # generator fails
+play(gan(event_shape=SHAPE, generator=nn.Linear(2, 96)), signed)  # generator.*\(1, 12, 8\), and gives \(96,\)
+play(gan(discriminator=nn.Linear(4, 1)), points)  # discriminator fails
+play(gan(discriminator=nn.LSTM(3, 1)), points)  # discriminator fails
+play(gan(discriminator=nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), nn.Unflatten(0, (1, -1)))), points)  # gives \(1, 3\)
+play(wgan(discriminator=nn.Sequential(nn.Flatten(0), nn.LazyLinear(1))), points)  # discriminator
+play(cyclegan(generators=[nn.Identity(), nn.Conv2d(1, 2, 1)]), {'x': signed, 'b': signed.clone()})  # generators\[1\].*\(2, 12, 8\)
+play(cyclegan(discriminators=[nn.Flatten(0), nn.Identity()]), {'x': signed, 'b': signed.clone()})  # discriminators\[0\]
+gan().discriminate(torch.randn(4, 5))  # items of shape \(3,\), not \(5,\)
+gan().discriminate(torch.randn(3))  # give a batch
+gan().discriminate([[0.0, 1.0, 2.0]])  # must be a tensor
+gan().discriminator_loss(Batch(torch.randn(4, 2)))  # items of shape \(3,\), not \(2,\)
+gan().discriminator_loss(Batch(torch.randn(0, 3)))  # at least one
+gan().generator_loss(Batch(torch.randn(0, 3)))  # at least one
+wgan().distance(signed, points)  # items of shape \(3,\)
+wgan().distance(points[:0], points)  # real must be .* at least one
+gan().noise(-1)  # n must be .* not -1
+lapgan().stages[0].noise(1.5)  # n must be .* not 1.5
+gan().sample(-1)  # n must be .* not -1
+gan().sample('5')  # n must be .* not '5'
+dcgan().sample(2.5)  # n must be .* not 2.5
+lapgan().sample(None)  # n must be .* not None
+lapgan(classes=3).sample(-1, y)  # n must be .* not -1
+cyclegan().sample(True)  # n must be .* not True
+gan().sample(4, y)  # without y
+dcgan().sample(4, y)  # without y
+cyclegan().sample(4, y)  # without y
+lapgan().sample(4, y)  # without y
+lapgan(classes=3).sample(4)  # pass y=
+lapgan(classes=3).sample(3, y)  # 3 items need 3 labels, not 4
+lapgan(classes=2).sample(4, y)  # labels must be 0 to 1, not 0 to 2
+lapgan(classes=3).sample(4, y.float())  # whole numbers.*float32
+lapgan(classes=3).sample(4, [0, 1, 2, 0])  # y must be a tensor
+lapgan(classes=3).draw(4, y[:, None])  # of shape \(4, 1\)
+lapgan(classes=3).draw(4, y, image=torch.zeros(2, 1, 6, 5))  # image= has 2 images
+lapgan().draw(2, image=torch.zeros(1, 1, 6, 5))  # image= has 1 images
+lapgan().draw(2, image=torch.zeros(2, 6, 5))  # no level has images of shape \(6, 5\)
+lapgan().draw(2, image=torch.zeros(2, 1, 6, 5).numpy())  # image must be a tensor
+lapgan(classes=3).players()[0].loss(Batch(signed.new_zeros(4, 1, 12, 10), y.float()))  # whole numbers.*float32
+lapgan(classes=3).players()[3].loss(Batch(signed.new_zeros(4, 1, 12, 10)))  # pass y=
+lapgan().players()[0].loss(Batch(signed.new_zeros(4, 1, 12, 10).long()))  # floating-point.*int64
+lapgan().check(signed.new_zeros(4, 1, 12, 10) + 2)  # -1 to 1
+lapgan_nets.pyramid(signed, 4)  # 4 levels halve an image 3 times, which 12 x 8
+lapgan_nets.images(signed, 0)  # levels
+lapgan_nets.images(signed[0], 2)  # \(C, H, W\), not \(12, 8\)
+lapgan_nets.collapse([signed, signed])  # twice as large
+lapgan_nets.collapse([signed[:, :, :1], signed[:, :, :6, :4]])  # twice as large
+cyclegan().sample(2)  # has not been trained
+cyclegan().translate(signed, to='c')  # "a" or to "b"
+cyclegan().translate(signed[0])  # give a batch
+cyclegan().translate(signed.expand(8, 3, 12, 8))  # items of shape \(1, 12, 8\), not \(3, 12, 8\)
+cyclegan().translate(signed.numpy())  # must be a tensor
+cyclegan().discriminate('c', signed)  # unknown domain 'c'
+cyclegan().generate(None, signed)  # unknown domain None
+cyclegan().check(signed * 2)  # -1 to 1
+cyclegan_nets.ImagePool(-1, (1,))  # pool.*not -1
+cyclegan_nets.ImagePool(4, (5,))(torch.zeros(2, 1))  # items of shape \(5,\), not \(1,\)
+cyclegan_nets.generator((12, 8))  # \(C, H, W\)
+losses.value([1.0], torch.ones(1))  # real must be a tensor
+losses.value(torch.ones(1), None)  # fake must be a tensor
+losses.cross_entropy(torch.ones(2).long(), torch.ones(2))  # real.*floating-point.*int64
+losses.cross_entropy(torch.ones(2), torch.ones(2), targets=(1.0,))  # targets must be 2 numbers
+losses.cross_entropy(torch.ones(2), torch.ones(2), targets=(2.0, 0.0))  # targets\[0\].*not 2
+losses.least_squares(torch.ones(2), torch.ones(2), targets=1.0)  # targets must be 2 numbers
+losses.least_squares(torch.ones(2), torch.ones(0))  # fake.*at least one
+losses.least_squares_generator(torch.ones(2), target=nan)  # target.*not nan
+losses.least_squares_generator(torch.ones(2), target=None)  # target.*not None
+losses.minimax(torch.ones(2).bool())  # fake.*bool
+losses.non_saturating(torch.ones(0))  # fake.*at least one
+losses.critic(torch.ones(0, 1), torch.ones(2, 1))  # real.*at least one
+losses.critic_generator(3.0)  # fake must be a tensor, not 3.0
+losses.gradient_penalty(gan().discriminate, torch.randn(8, 3), torch.randn(1, 3))  # as many fakes.*\(8, 3\) and \(1, 3\)
+losses.gradient_penalty(gan().discriminate, torch.randn(8, 3), torch.randn(8, 1))  # of one shape
+losses.gradient_penalty(gan().discriminate, points.long(), points)  # real.*int64
+losses.gradient_penalty(lambda x: x.square().mean(), points, points + 1)  # each of the 8 items
+losses.gradient_penalty(lambda x: torch.zeros(8), points, points + 1)  # depends on it
+losses.gradient_norms(gan().discriminate, points[:0])  # at least one
+"""
+
+
+@pytest.mark.parametrize("line", REFUSED.strip().splitlines())
+def test_what_cannot_be_meant_is_refused_by_name(line):
+    call, says = line.split("  # ")
+    jaxtyping.config.update("jaxtyping_disable", True)  # as users call: annotations are checked in tests only
+    try:
+        with pytest.raises((ValueError, TypeError), match=says):
+            eval(call, dict(CALLS))
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", ["gan", "dcgan", "wgan", "lapgan", "cyclegan"])
+def test_whoever_samples_changes_nothing_but_the_random_numbers(kind):
+    """In train mode as in eval mode, where a sample is the same; the buffers of norms and pools stay where they were."""
+    model = CALLS[kind]()
+    for net in [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]:
+        nn.init.constant_(net.running_mean, -1.0)
+    model.started.fill_(True)
+    nn.init.uniform_(model.examples) if kind == "cyclegan" else None
+    before, drawn = weights(model), []
+    for train in (True, False):
+        model.train(train)
+        part = list(model.modules())[-1].eval()  # a part in another mode stays in it
+        torch.manual_seed(0)
+        drawn.append([model.sample(3), model.sample(3)])
+        assert model.training is train and not part.training
+    (a, b), again = drawn
+    assert torch.equal(a, again[0]) and torch.equal(b, again[1]) and not torch.equal(a, b)
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.uint8])
+def test_items_of_other_dtypes_are_the_same_items(dtype):
+    """float64 of NumPy, whole numbers: cast to the model's precision where nobody else has done it."""
+    x = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+    for model in (CALLS["gan"](), CALLS["wgan"](penalty=None)):
+        torch.testing.assert_close(model.discriminate(x.to(dtype)), model.discriminate(x), rtol=0, atol=0)
+        torch.manual_seed(0)
+        loss = model.discriminator_loss(Batch(x))["loss"]
+        torch.manual_seed(0)
+        assert model.discriminator_loss(Batch(x.to(dtype)))["loss"] == loss
+    model, x = CALLS["cyclegan"](), CALLS["signed"].round()
+    for net in (model.generate, model.discriminate):
+        assert torch.equal(net("b", x.abs().to(dtype)), net("b", x.abs()))
+
+
+def test_networks_are_tried_without_a_trace():
+    """No random number of the training is used up by it, and no mode, buffer or gradient is left."""
+    model = CALLS["dcgan"]()
+    before, x = weights(model), CALLS["signed"]
+    state = torch.get_rng_state()
+    model.start(lambda n: Batch(x[:n]))
+    assert torch.equal(torch.get_rng_state(), state) and model.training
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())

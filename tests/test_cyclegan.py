@@ -119,8 +119,9 @@ def test_a_discriminator_leaves_no_gradient_in_the_generators():
 
 
 def count(net):
+    """What a net gives in train mode, from now on."""
     calls = []
-    net.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    net.register_forward_hook(lambda module, inputs, output: calls.append(output) if module.training else None)
     return calls
 
 
@@ -358,13 +359,31 @@ def test_streams_and_shapes_that_do_not_fit_are_refused():
         fit(model, x, **quick)
     with pytest.raises(ValueError, match='"b": images of B'):
         fit(model, {"x": x, "y": x}, **quick)
+    for wrong in ({"b": x, "x": x.flip(0)}, {"b": x}):  # A would be B
+        with pytest.raises(ValueError, match=r"that of A first.*these are \['b'"):
+            fit(model, wrong, **quick)
     with pytest.raises(ValueError, match=r"\(1, 8, 8\).*\(1, 8, 12\)"):
         train(model, x, pictures(8, 1, 8, 12).float())
-    with pytest.raises(ValueError, match="-1 to 1"):
-        train(model, x, x.abs())
-    with pytest.raises(ValueError, match="-1 to 1"):
-        train(model, x * 2, x)
+    for a, b in ((x, x.abs()), (x, x * 2), (x * 2, x)):
+        with pytest.raises(ValueError, match="-1 to 1"):
+            train(model, a, b)
     assert not model.started
+
+
+def test_bright_pictures_of_b_are_right_where_others_are_dark():
+    """A batch of bright ones is no reason to refuse all, and what is said of B is said of each of its pictures."""
+    bright = pictures(80, 1, 8, 8).float().abs()
+    for dark in (0, 79):  # wherever it stands
+        b = bright.clone()
+        b[dark, 0, 0, 0] = -0.1
+        model = CycleGAN((1, 8, 8), **SMALL)
+        model.start(lambda n, b=b: both(-bright[:n], b[:n]))
+        assert torch.equal(model.examples, -bright[:EXAMPLES])
+    model.check(bright[:1], stream="b")
+    model.check(bright * 9, stream="c")  # nobody's
+    for wrong in (bright * 9, bright / 0, bright[:, 0]):
+        with pytest.raises(ValueError):
+            model.check(wrong, stream="b")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +392,7 @@ def test_streams_and_shapes_that_do_not_fit_are_refused():
         ((1, 30, 30), {}, "divides"),
         ((1, 4, 8), {}, "at least 8"),
         ((1, 16, 16), {"layers": 3}, "fewer layers"),
-        ((2,), {}, "generators="),
+        ((2,), {}, "no pictures.*generators="),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(shape, sizes, message):

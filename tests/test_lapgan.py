@@ -228,14 +228,19 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="windows of 9 pixels.* 8 x 8: take fewer levels than 3"):
         LAPGAN((1, 16, 16), levels=3)
     with pytest.raises(ValueError, match='view="signed"'):
-        fit(small(), torch.rand(4, 2, 12, 20), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="labels from 0 to 2"):
+        small().check_scale(torch.rand(4, 2, 12, 20))
+    with pytest.raises(ValueError, match="a label, 0 to 2: pass y=, or data with labels"):
         fit(small(classes=3), some_images(), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="labels from 0 to 2"):
+    with pytest.raises(ValueError, match="labels must be 0 to 2, not 0 to 3"):
         fit(small(classes=3), (some_images(), torch.tensor([0, 1, 2, 3, 0])), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="has 3 classes: y=None given"):
-        small(classes=3).sample(2)
-    with pytest.raises(ValueError, match="no classes: y=labels given"):
-        small().sample(2, torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match=r"no level has images of shape \(2, 5, 5\)"):
-        small().draw(1, image=torch.zeros(1, 2, 5, 5))
+
+
+def test_labels_of_any_whole_numbers_are_the_same_labels():
+    """In a loss and in a sample: uint8, bool and int32 as int64."""
+    model, y = small(classes=2).eval(), torch.tensor([0, 1, 1, 0, 1])
+    found = {}
+    for dtype in (torch.int64, torch.uint8, torch.int32, torch.bool):
+        torch.manual_seed(0)
+        losses = [player.loss(Batch(some_images(), y.to(dtype)))["loss"] for player in model.players()]
+        found[dtype] = torch.cat([torch.stack(losses), model.sample(5, y.to(dtype)).flatten()])
+        assert torch.equal(found[dtype], found[torch.int64])

@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.adversarial import losses
-from lecturekit.model import Batch, GenerativeModel, Player, Terms
+from lecturekit.model import Batch, GenerativeModel, Player, Terms, evaluating
 
 # what G descends, and what D does
 GAMES = {
@@ -40,26 +40,62 @@ def adam(parameters: list[nn.Parameter]) -> Optimizer:
     return Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
-def check_signed(model: GenerativeModel, x: Tensor) -> None:
-    """ValueError for images that do not run from -1 to 1.
+class Signed(GenerativeModel):
+    """A model whose images run from -1 to 1 (view="signed"); its points may be anywhere.
 
-    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.rand(5, 1, 4, 4) * 2 - 1)
-    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.ones(5, 1, 4, 4))
+    >>> bright = torch.rand(5, 1, 4, 4)
+    >>> GAN((1, 4, 4), hidden=8).check(bright)  # each may be one of a set that runs from -1 to 1
+    >>> GAN((1, 4, 4), hidden=8).check_scale(bright.round())  # but there is no such set if all are
     Traceback (most recent call last):
         ...
-    ValueError: GAN wants images from -1 to 1 (view="signed"), and these run from 1 to 1
+    ValueError: GAN wants images from -1 to 1 (view="signed"), and these run from 0 to 1
     """
-    if len(model.event_shape) == 3 and (x.min() >= 0 or x.abs().max() > 1):
-        raise ValueError(
-            f'{type(model).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
-            f"{x.max():.4g}"
-        )
+
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for images beyond -1 or 1."""
+        super().check(x, y, stream)
+        if stream is None and len(x):
+            self._refuse(x, (x.min() < -1) | (x.max() > 1))
+
+    def check_scale(self, x: Tensor) -> None:
+        """ValueError for images none of which goes below 0."""
+        if len(x):
+            self._refuse(x, x.min() >= 0)
+
+    def _refuse(self, x, wrong):
+        if len(self.event_shape) == 3 and wrong:
+            raise ValueError(
+                f'{type(self).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
+                f"{x.max():.4g}"
+            )
 
 
-class GAN(GenerativeModel):
+def tried(name: str, net: Callable[..., Tensor], *given, shape: Sequence[int] | None = None) -> Tensor:
+    """What a network makes of what it is given; ValueError unless that is items of a shape or, without one, logits of items.
+
+    >>> tried("discriminator", nn.Linear(3, 1), torch.zeros(4, 3)).shape
+    torch.Size([4, 1])
+    >>> tried("generator", nn.Linear(2, 5), torch.zeros(4, 2), shape=(3,))
+    Traceback (most recent call last):
+        ...
+    ValueError: generator must give items of shape (3,), and gives (5,)
+    """
+    try:
+        found = net(*given)
+        gives = tuple(found.shape)
+    except Exception as error:
+        raise ValueError(f"{name} fails on what the game gives it: {error}") from error
+    if shape is not None and gives[1:] != tuple(shape):
+        raise ValueError(f"{name} must give items of shape {tuple(shape)}, and gives {gives[1:]}")
+    if shape is None and gives[:1] != given[0].shape[:1]:
+        raise ValueError(f"{name} must give logits of each of {len(given[0])} items, one or a map, and gives {gives}")
+    return found
+
+
+class GAN(Signed):
     """A generator and a discriminator, each any network.
 
-    event_shape: the shape of an item. Images go from -1 to 1 (view="signed").
+    event_shape: of points, (D,), or of images, (C, H, W), which run from -1 to 1 (view="signed"); others with a `generator`.
     latent: the dimension of the noise z, a standard Gaussian.
     generator: (n, latent) -> (n, *event_shape). discriminator: (n, *event_shape) -> logits, (n,), (n, 1) or a map of
         them. By default nets with two hidden layers of `hidden` units, the generator's ending in tanh if items are images.
@@ -90,26 +126,33 @@ class GAN(GenerativeModel):
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
-        if game not in GAMES:
-            raise ValueError(f"unknown game {game!r}; there are {', '.join(GAMES)}")
-        self.event_shape, self.latent = tuple(event_shape), latent
-        size = math.prod(event_shape)
-        self.generator = generator or nn.Sequential(
-            nets.mlp([latent, hidden, hidden, size]),
-            nn.Tanh() if len(self.event_shape) == 3 else nn.Identity(),
-            nn.Unflatten(1, self.event_shape),
-        )
-        leaky = lambda: nn.LeakyReLU(0.2)
-        self.discriminator = discriminator or nn.Sequential(
-            nn.Flatten(), nets.mlp([size, hidden, hidden, 1], leaky), nn.Flatten(0)
-        )
-        self.game, self.turns, self.targets, self.optimizer = game, turns, tuple(targets), optimizer
-        self.register_buffer("origin", torch.zeros(latent), persistent=False)
+        self.event_shape = checks.shape(event_shape)
+        self.latent, self.turns, hidden = checks.whole(latent=latent, turns=turns, hidden=hidden)
+        self.game, self.optimizer = checks.one_of(GAMES, game=game), checks.made_by(optimizer=optimizer)
+        bounds = () if game == "least-squares" else (0, 1)  # else they are probabilities
+        self.targets = tuple(map(float, checks.numbers(2, *bounds, targets=targets)))
+        if self.targets[0] <= self.targets[1]:
+            raise ValueError(f"targets are those of real items and of fakes, the first above the second, not {targets}")
+        size = math.prod(self.event_shape)
+        if generator is None:
+            if len(self.event_shape) not in (1, 3):
+                raise ValueError(f"event_shape must be (D,) or (C, H, W), not {self.event_shape}, or give a generator=")
+            last = nn.Tanh() if len(self.event_shape) == 3 else nn.Identity()
+            made = nets.mlp([self.latent, hidden, hidden, size])
+            generator = nn.Sequential(made, last, nn.Unflatten(1, self.event_shape))
+        if discriminator is None:
+            judged = nets.mlp([size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
+            discriminator = nn.Sequential(nn.Flatten(), judged, nn.Flatten(0))
+        self.generator, self.discriminator = checks.network(generator=generator, discriminator=discriminator)
+        self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images that do not run from -1 to 1."""
-        super().check(x, y)
-        check_signed(self, x)
+    def start(self, draw: Callable[[int], Batch]) -> None:
+        """Try both networks on three items: ValueError for those that cannot play."""
+        batch = draw(3)
+        with evaluating(self):
+            given = self.condition(batch)
+            fakes = tried("generator", self.fakes, len(batch), *given, shape=self.event_shape)
+            tried("discriminator", self.discriminate, fakes, *given)
 
     def condition(self, batch: Batch) -> tuple:
         """What both networks are given beside the noise or the item: nothing, except in a conditional GAN."""
@@ -117,7 +160,7 @@ class GAN(GenerativeModel):
 
     def noise(self, n: int) -> Float[Tensor, "n latent"]:
         """z: n draws from the standard Gaussian."""
-        return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
+        return torch.randn(checks.whole(0, n=n), self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
     def fakes(self, n: int, *given) -> Tensor:
         """(n, *event_shape) of generated items, through which gradients flow to it."""
@@ -125,6 +168,7 @@ class GAN(GenerativeModel):
 
     def discriminate(self, x: Tensor, *given) -> Tensor:
         """The discriminator's logits: log D / (1 - D)."""
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
         return nets.full_precision(self.discriminator(x, *given))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -158,7 +202,8 @@ class GAN(GenerativeModel):
             Player(name="generator", moves=self.generator, loss=self.generator_loss, optimizer=self.optimizer),
         ]
 
-    @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """(n, *event_shape): noise through the generator."""
-        return nets.full_precision(self.fakes(n))
+        """(n, *event_shape): noise through the generator, in eval mode."""
+        n, y = self.asked(n, y)
+        with evaluating(self, seed=None):
+            return nets.full_precision(self.fakes(n, *(() if y is None else (y,))))

@@ -36,9 +36,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lecturekit import nets
-from lecturekit.adversarial.gan import GAN, adam, check_signed
-from lecturekit.model import Batch, GenerativeModel, Player
+from lecturekit import checks, nets
+from lecturekit.adversarial.gan import GAN, Signed, adam
+from lecturekit.model import Batch, Player, evaluating
 
 
 def reduce(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h/2 w/2"]:
@@ -51,14 +51,28 @@ def expand(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c 2*h 2*w"]:
     return F.interpolate(x, [2 * side for side in x.shape[2:]], mode="bilinear")
 
 
+def shapes(event_shape: Sequence[int], levels: int) -> list[tuple[int, ...]]:
+    """(C, h, w) on every level of a pyramid, finest first; ValueError for sides that cannot be halved so often.
+
+    >>> shapes((1, 28, 20), levels=3)
+    [(1, 28, 20), (1, 14, 10), (1, 7, 5)]
+    """
+    (channels, *size), levels = checks.shape(event_shape, 3), checks.whole(levels=levels)
+    if any(side % 2 ** (levels - 1) for side in size):
+        raise ValueError(
+            f"{levels} levels halve an image {levels - 1} times, which {size[0]} x {size[1]} pixels do not allow"
+        )
+    return [(channels, *(side // 2**k for side in size)) for k in range(levels)]
+
+
 def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
     """The Gaussian pyramid I_0 = x, ..., I_K, K = levels - 1.
 
     >>> [tuple(image.shape[2:]) for image in images(torch.zeros(2, 1, 28, 28), levels=3)]
     [(28, 28), (14, 14), (7, 7)]
     """
-    found = [x]
-    while len(found) < levels:
+    found = [checks.floats(x=x)]
+    for _ in shapes(x.shape[1:], levels)[1:]:
         found.append(reduce(found[-1]))
     return found
 
@@ -83,7 +97,10 @@ def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
     """
     *details, image = bands
     for detail in reversed(details):
-        image = expand(image) + detail
+        image = expand(image)
+        if image.shape != detail.shape:
+            raise ValueError(f"each band must be twice as large as the next, not {detail.shape} before {image.shape}")
+        image = image + detail
     return image
 
 
@@ -101,7 +118,9 @@ class ConditionalMLP(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x: (n, ...), flattened; y: (n,) labels, where the net has classes."""
         x = x.flatten(1)
-        return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
+        if self.classes:
+            x = torch.cat([x, F.one_hot(checks.labels(y, self.classes, len(x)), self.classes).to(x)], 1)
+        return self.net(x)
 
 
 class ConditionalConvNet(nn.Module):
@@ -120,7 +139,7 @@ class ConditionalConvNet(nn.Module):
     def forward(self, x: Tensor, low: Tensor, y: Tensor | None = None) -> Tensor:
         planes = [x, low] if self.generator else [x]
         if self.label is not None:
-            planes.append(self.label(F.one_hot(y, self.classes).to(x)))
+            planes.append(self.label(F.one_hot(checks.labels(y, self.classes, len(x)), self.classes).to(x)))
         out = self.net(torch.cat(planes, 1))
         return low + out if self.generator else out
 
@@ -166,27 +185,27 @@ class Stage(GAN):
                 ConditionalConvNet(d, event_shape, classes, False),
             )
         super().__init__(event_shape, latent, *players, game=game, optimizer=optimizer)
-        self.coarsest, self.classes = coarsest, classes
+        self.coarsest, self.classes = coarsest, classes or None
 
     def condition(self, batch: Batch) -> tuple:
         """low (n, C, h, w), except at the coarsest level, and the labels (n,), if there are classes."""
-        low = () if self.coarsest else (batch["low"].x,)
+        low = () if self.coarsest else (batch["low"].x.to(self.origin.dtype),)
         return (*low, batch.y) if self.classes else low
 
     def noise(self, n: int) -> Tensor:
         """Uniform from -1 to 1, as in [1]: (n, latent) numbers, or one plane (n, 1, h, w)."""
         shape = (self.latent,) if self.coarsest else (1, *self.event_shape[1:])
-        return 2 * torch.rand(n, *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
+        return 2 * torch.rand(checks.whole(0, n=n), *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
 
 
-class LAPGAN(GenerativeModel):
+class LAPGAN(Signed):
     """A pyramid of games, all of them players of one: two on each level, named after its size.
 
     event_shape: (C, H, W); H and W must be even on every level but the coarsest, images run from -1 to 1.
     levels: images in the pyramid: 28, 14 and 7 pixels for three.
     latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
     width: channels of the finer levels' nets. hidden: units of the coarsest generator; its discriminator has half of them.
-    classes: how many, for networks that are given the class; 0 for none.
+    classes: how many, for networks that are given the class; None for none.
     game, optimizer: as in GAN. The widths are those of the code published with [1].
 
     >>> model = LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8, classes=3)
@@ -203,34 +222,26 @@ class LAPGAN(GenerativeModel):
         latent: int = 100,
         width: int = 64,
         hidden: int = 1200,
-        classes: int = 0,
+        classes: int | None = None,
         game: str = "non-saturating",
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
-        self.event_shape, self.levels, self.classes = tuple(event_shape), levels, classes
-        channels, *size = event_shape
-        shapes = [(channels, *(side // 2**k for side in size)) for k in range(levels)]
-        if levels < 1 or any(side % 2 ** (levels - 1) for side in size):
-            raise ValueError(
-                f"{levels} levels halve an image {levels - 1} times, which {size[0]} x {size[1]} pixels do not allow"
-            )
-        if levels > 1 and min(shapes[-2][1:]) < 9:
+        sizes = shapes(event_shape, levels)
+        self.event_shape, self.levels = sizes[0], len(sizes)
+        if levels > 1 and min(sizes[-2][1:]) < 9:
             raise ValueError(
                 f"the discriminators of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
-                f"would have {shapes[-2][1]} x {shapes[-2][2]}: take fewer levels than {levels}"
+                f"would have {sizes[-2][1]} x {sizes[-2][2]}: take fewer levels than {levels}"
             )
+        classes = checks.whole(0, classes=0 if classes is None else classes)
+        self.classes = classes or None
+        latent, width = checks.whole(latent=latent, width=width)
+        hidden = checks.whole(2, hidden=hidden)
         self.stages = nn.ModuleList(
-            Stage(shape, k == levels - 1, latent, width, hidden, classes, game, optimizer)
-            for k, shape in enumerate(shapes)
+            Stage(shape, k == self.levels - 1, latent, width, hidden, classes, game, optimizer)
+            for k, shape in enumerate(sizes)
         )
-
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images that do not run from -1 to 1, and for absent or unknown labels."""
-        super().check(x, y)
-        check_signed(self, x)
-        if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
-            raise ValueError(f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images")
 
     def at(self, batch: Batch, k: int) -> Batch:
         """What the game of level k is played on: its images, and their low. Every player of a round asks, one computes."""
@@ -260,22 +271,21 @@ class LAPGAN(GenerativeModel):
 
         y: (n,) labels, if the model has classes. image: (n, C, h, w), of the size of a level, to begin with: it comes first.
         """
-        if (y is None) == bool(self.classes):
-            raise ValueError(
-                f"this LAPGAN has {self.classes or 'no'} classes: y={'None' if y is None else 'labels'} given"
-            )
+        n, y = self.asked(n, y)
         sizes = [stage.event_shape for stage in self.stages]
-        if image is not None and image.shape[1:] not in sizes:
+        if image is not None and checks.tensor(image=image).shape[1:] not in sizes:
             raise ValueError(f"no level has images of shape {tuple(image.shape[1:])}; there are {sizes}")
+        if image is not None and len(image) != n:
+            raise ValueError(f"n = {n}, and image= has {len(image)} images")
         condition = () if y is None else (y,)
         if image is None:
-            with torch.no_grad():
+            with evaluating(self, seed=None):
                 image = self.stages[-1].fakes(n, *condition)
         yield nets.full_precision(image)
         finer = [stage for stage in self.stages if stage.event_shape[1:] > image.shape[2:]]
         for stage in reversed(finer):
-            with torch.no_grad():
-                image = stage.fakes(n, expand(image), *condition)
+            with evaluating(self, seed=None):
+                image = stage.fakes(n, expand(image.to(stage.origin)), *condition)
             yield nets.full_precision(image)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:

@@ -30,6 +30,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lecturekit import checks
+
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
     """V = E log D(x) + E log(1 - D(G(z))), what D raises and G lowers [1, eq. 1]; -log 4 where D is 1/2 everywhere.
@@ -37,6 +39,7 @@ def value(real: Tensor, fake: Tensor) -> Tensor:
     >>> value(torch.zeros(4), torch.zeros(4))  # D = 1/2: -log 4
     tensor(-1.3863)
     """
+    real, fake = checks.floats(real=real, fake=fake)
     return -F.softplus(-real).mean() - F.softplus(fake).mean()
 
 
@@ -53,7 +56,8 @@ def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     >>> bool(best.grad.abs().max() < 1e-6)
     True
     """
-    a, b = targets
+    real, fake = checks.floats(real=real, fake=fake)
+    a, b = checks.numbers(2, 0, 1, targets=targets)
     on_real = a * F.softplus(-real) + (1 - a) * F.softplus(real)
     on_fake = b * F.softplus(-fake) + (1 - b) * F.softplus(fake)
     return on_real.mean() + on_fake.mean()
@@ -67,7 +71,7 @@ def minimax(fake: Tensor) -> Tensor:
     >>> bool(logit.grad.abs() < 1e-4)
     True
     """
-    return -F.softplus(fake).mean()
+    return -F.softplus(checks.floats(fake=fake)).mean()
 
 
 def non_saturating(fake: Tensor) -> Tensor:
@@ -78,7 +82,7 @@ def non_saturating(fake: Tensor) -> Tensor:
     >>> round(logit.grad.item(), 3)
     -1.0
     """
-    return F.softplus(-fake).mean()
+    return F.softplus(-checks.floats(fake=fake)).mean()
 
 
 def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.0, 0.0)) -> Tensor:
@@ -87,7 +91,9 @@ def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     >>> least_squares(torch.ones(4), torch.zeros(4)), least_squares(torch.zeros(4), torch.ones(4))
     (tensor(0.), tensor(1.))
     """
-    return ((real - targets[0]).square().mean() + (fake - targets[1]).square().mean()) / 2
+    real, fake = checks.floats(real=real, fake=fake)
+    b, a = checks.numbers(2, targets=targets)
+    return ((real - b).square().mean() + (fake - a).square().mean()) / 2
 
 
 def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
@@ -96,7 +102,7 @@ def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
     >>> least_squares_generator(torch.zeros(4))
     tensor(0.5000)
     """
-    return (fake - target).square().mean() / 2
+    return (checks.floats(fake=fake) - checks.number(target=target)).square().mean() / 2
 
 
 def critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -105,6 +111,7 @@ def critic(real: Tensor, fake: Tensor) -> Tensor:
     >>> critic(real=torch.tensor([3.0, 5.0]), fake=torch.tensor([1.0, 1.0]))
     tensor(-3.)
     """
+    real, fake = checks.floats(real=real, fake=fake)
     return fake.mean() - real.mean()
 
 
@@ -114,7 +121,7 @@ def critic_generator(fake: Tensor) -> Tensor:
     >>> critic_generator(torch.tensor([1.0, 3.0]))
     tensor(-2.)
     """
-    return -fake.mean()
+    return -checks.floats(fake=fake).mean()
 
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -123,9 +130,13 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> gradient_norms(lambda x: x @ torch.tensor([3.0, 4.0]), torch.zeros(2, 2))
     tensor([5., 5.])
     """
-    x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=torch.is_grad_enabled())
-    return gradient.flatten(1).norm(dim=1)
+    x, differentiable = checks.floats(x=x).detach().requires_grad_(), torch.is_grad_enabled()
+    with torch.enable_grad():
+        values = critic(x)
+    if not isinstance(values, Tensor) or not values.requires_grad or values.shape[:1] != x.shape[:1]:
+        raise ValueError(f"critic must give each of the {len(x)} items a value, or a map of them, that depends on it")
+    (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=differentiable)
+    return gradient.reshape(len(x), -1).norm(dim=1)
 
 
 def gradient_penalty(
@@ -140,7 +151,8 @@ def gradient_penalty(
     the batch size. `critic` must not mix the items of a batch (no batch normalization), or there is
     no slope of one item to speak of. one_sided: punish only slopes above 1.
     """
+    if checks.floats(real=real).shape != checks.floats(fake=fake).shape or real.ndim == 0:
+        raise ValueError(f"as many fakes as real items, of one shape: not {tuple(real.shape)} and {tuple(fake.shape)}")
     u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=real.dtype)
-    with torch.enable_grad():
-        excess = gradient_norms(critic, real + u * (fake - real)) - 1
+    excess = gradient_norms(critic, real + u * (fake - real)) - 1
     return (excess.clamp(min=0) if one_sided else excess).square()
