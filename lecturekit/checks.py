@@ -6,13 +6,11 @@ Each gives back what it was given, so that a constructor says once what its argu
 (50, 3)
 >>> wholes(hidden=[500, 500]), shape([1, 28, 28], 3)
 ((500, 500), (1, 28, 28))
->>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1), numbers(2, 0, 1, targets=[0.9, 0])
-([0.5, 0], 0.1, (0.9, 0))
+>>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1)
+([0.5, 0], 0.1)
 >>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
 ('minimax', 'Tanh')
->>> network(encoder=torch.nn.Tanh()), floats(logits=torch.ones(2))
-(Tanh(), tensor([1., 1.]))
->>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
+>>> floats(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
 ...     labels(torch.tensor([7]), classes=3)
@@ -103,17 +101,6 @@ def number(
     return _each(named, check)
 
 
-def numbers(count: int, least: float = -math.inf, most: float = math.inf, **named: Any) -> Any:
-    """Sequences of `count` finite real numbers within the bounds, as tuples."""
-
-    def check(name, value):
-        if not isinstance(value, Iterable) or isinstance(value, str | Tensor) or len(tuple(value)) != count:
-            raise TypeError(f"{name} must be {count} numbers, not {_said(value)}")
-        return tuple(number(least, most, **{f"{name}[{i}]": part}) for i, part in enumerate(value))
-
-    return _each(named, check)
-
-
 def unknown(what: str, word: Any, words: Iterable[str]) -> ValueError:
     """The error for a word that is not one of `words`; it names the nearest.
 
@@ -141,19 +128,8 @@ def made_by(**named: Any) -> Any:
 
     def check(name, value):
         if not callable(value) or isinstance(value, torch.nn.Module):
-            such = "torch.optim.Adam" if name == "optimizer" else "nn.ReLU"
-            raise TypeError(f"{name} must be a class or a function that makes one, such as {such}, not {_said(value)}")
-        return value
-
-    return _each(named, check)
-
-
-def network(**named: Any) -> Any:
-    """Networks, as objects: nn.Linear(2, 1), not nn.Linear."""
-
-    def check(name, value):
-        if not isinstance(value, torch.nn.Module):
-            raise TypeError(f"{name} must be a network, an nn.Module, not {_said(value)}")
+            such = "such as nn.ReLU or torch.optim.Adam"
+            raise TypeError(f"{name} must be a class or a function that makes one, {such}, not {_said(value)}")
         return value
 
     return _each(named, check)
@@ -173,14 +149,11 @@ def tensor(**named: Any) -> Any:
 
 def floats(**named: Any) -> Any:
     """Tensors of floating-point numbers, at least one, so that they have a mean."""
-
-    def check(name, value):
+    for name, value in named.items():
         if not _trusted.get() and (not tensor(**{name: value}).is_floating_point() or value.numel() == 0):
             what = f"{value.dtype} of shape {tuple(value.shape)}"
             raise ValueError(f"{name} must be a tensor of floating-point numbers, at least one, not {what}")
-        return value
-
-    return _each(named, check)
+    return _each(named, lambda name, value: value)
 
 
 def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:

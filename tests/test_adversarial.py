@@ -385,15 +385,15 @@ wgan(game='minimax')  # game
 wgan(targets=(0.9, 0))  # targets
 gan(turns=0)  # turns.*not 0
 wgan(turns=1.5)  # turns.*not 1.5
-gan(targets=0.9)  # targets must be 2 numbers
-gan(targets=(1.0, 0.0, 0.0))  # targets must be 2 numbers
-gan(targets='10')  # targets must be 2 numbers
+gan(targets=0.9)  # targets must be two numbers
+gan(targets=(1.0, 0.0, 0.0))  # targets must be two numbers
+gan(targets='10')  # targets must be two numbers
 gan(targets=(1.5, 0.0))  # targets\[0\].*at most 1.*not 1.5
 gan(targets=(1.0, nan))  # targets\[1\].*not nan
 gan(targets=(0.0, 1.0))  # the first above the second
 gan(targets=(0.5, 0.5), game='least-squares')  # the first above the second
 gan(optimizer=None)  # optimizer.*not None
-gan(optimizer=torch.optim.Adam([nn.Parameter(torch.zeros(1))]))  # optimizer.*such as torch.optim.Adam, not Adam
+gan(optimizer=torch.optim.Adam([nn.Parameter(torch.zeros(1))]))  # optimizer.*or torch.optim.Adam, not Adam
 wgan(optimizer='adam')  # optimizer.*not 'adam'
 dcgan(optimizer=1e-3)  # optimizer.*not 0.001
 lapgan(optimizer=None)  # optimizer.*not None
@@ -445,13 +445,13 @@ cyclegan(generators=[nn.Identity()])  # generators must be a list of two
 cyclegan(generators=[])  # generators must be a list of two
 cyclegan(generators=nn.Sequential(nn.Identity(), nn.Identity()))  # generators must be a list of two
 cyclegan(discriminators=[nn.Identity()] * 3)  # discriminators must be a list of two
-cyclegan(discriminators=[nn.Identity(), 'b'])  # discriminators\[1\] must be a network
+cyclegan(discriminators=[nn.Identity(), 'b'])  # discriminators must be a list of two networks
 play(gan(generator=nn.Linear(2, 4)), points)  # generator must give items of shape \(3,\), and gives \(4,\)
 play(gan(generator=nn.Linear(5, 3)), points)  # generator fails
 play(gan(event_shape=SHAPE, generator=nn.Linear(2, 96)), signed)  # generator.*\(1, 12, 8\), and gives \(96,\)
 play(gan(discriminator=nn.Linear(4, 1)), points)  # discriminator fails
 play(gan(discriminator=nn.LSTM(3, 1)), points)  # discriminator fails
-play(gan(discriminator=nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), nn.Unflatten(0, (1, -1)))), points)  # gives \(1, 3\)
+play(gan(discriminator=nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), nn.Unflatten(0, (1, -1)))), points)  # discriminator.*not \(1, 3\)
 play(wgan(discriminator=nn.Sequential(nn.Flatten(0), nn.LazyLinear(1))), points)  # discriminator
 play(cyclegan(generators=[nn.Identity(), nn.Conv2d(1, 2, 1)]), {'x': signed, 'b': signed.clone()})  # generators\[1\].*\(2, 12, 8\)
 play(cyclegan(discriminators=[nn.Flatten(0), nn.Identity()]), {'x': signed, 'b': signed.clone()})  # discriminators\[0\]
@@ -492,9 +492,7 @@ lapgan().check(signed.new_zeros(4, 1, 12, 10) + 2)  # -1 to 1
 lapgan_nets.pyramid(signed, 4)  # 4 levels halve an image 3 times, which 12 x 8
 lapgan_nets.images(signed, 0)  # levels
 lapgan_nets.images(signed[0], 2)  # \(C, H, W\), not \(12, 8\)
-lapgan_nets.collapse([signed, signed])  # twice as large
-lapgan_nets.collapse([signed[:, :, :1], signed[:, :, :6, :4]])  # twice as large
-cyclegan().sample(2)  # has not been trained
+cyclegan().sample(2)  # not trained yet
 cyclegan().translate(signed, to='c')  # "a" or to "b"
 cyclegan().translate(signed[0])  # give a batch
 cyclegan().translate(signed.expand(8, 3, 12, 8))  # items of shape \(1, 12, 8\), not \(3, 12, 8\)
@@ -508,9 +506,9 @@ cyclegan_nets.generator((12, 8))  # \(C, H, W\)
 losses.value([1.0], torch.ones(1))  # real must be a tensor
 losses.value(torch.ones(1), None)  # fake must be a tensor
 losses.cross_entropy(torch.ones(2).long(), torch.ones(2))  # real.*floating-point.*int64
-losses.cross_entropy(torch.ones(2), torch.ones(2), targets=(1.0,))  # targets must be 2 numbers
+losses.cross_entropy(torch.ones(2), torch.ones(2), targets=(1.0,))  # targets must be two numbers
 losses.cross_entropy(torch.ones(2), torch.ones(2), targets=(2.0, 0.0))  # targets\[0\].*not 2
-losses.least_squares(torch.ones(2), torch.ones(2), targets=1.0)  # targets must be 2 numbers
+losses.least_squares(torch.ones(2), torch.ones(2), targets=1.0)  # targets must be two numbers
 losses.least_squares(torch.ones(2), torch.ones(0))  # fake.*at least one
 losses.least_squares_generator(torch.ones(2), target=nan)  # target.*not nan
 losses.least_squares_generator(torch.ones(2), target=None)  # target.*not None

@@ -20,6 +20,7 @@ A norm ||.||_1 is taken per pixel, as the authors' code takes it: a mean over al
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -61,10 +62,9 @@ def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, down
     channels, *size = checks.shape(event_shape, 3)
     width, (blocks, downs) = checks.whole(width=width), checks.whole(0, blocks=blocks, downs=downs)
     # padding by reflection needs more pixels than it adds: 3 at the image, 1 at the innermost map
-    if min(size) < max(4, 2 * 2**downs) or any(side % 2**downs for side in size):
+    if min(size) < (least := max(4, 2 * 2**downs)) or any(side % 2**downs for side in size):
         raise ValueError(
-            f"{downs} halvings want sides of at least {max(4, 2 * 2**downs)} pixels that {2**downs} divides, not "
-            f"{size[0]} x {size[1]}; give fewer downs, or pad the images"
+            f"{downs} halvings (downs) want sides of at least {least} pixels that {2**downs} divides, not {size[0]} x {size[1]}"
         )
     # no bias where a norm follows: it would be subtracted again
     norm = lambda n: [nn.InstanceNorm2d(n), nn.ReLU()]
@@ -99,7 +99,7 @@ def discriminator(event_shape: Sequence[int], width: int = 64, layers: int = 3) 
         before = after
     if min(size) < 2:  # the norm wants two numbers at least, the last kernel two pixels a side
         raise ValueError(
-            f"a discriminator with {layers} layers leaves nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
+            f"{layers} layers leave nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
         )
     return initialize(nn.Sequential(*net, nn.Conv2d(before, 1, 4, padding=1)))
 
@@ -148,11 +148,8 @@ class ImagePool(nn.Module):
             return fakes
         n, device = min(len(fakes), self.size), fakes.device
         new, full = fakes[:n].to(self.images), self.count >= self.size  # nothing here waits for the device
-        places = torch.where(
-            full,
-            torch.randperm(self.size, device=device)[:n],
-            (self.count + torch.arange(n, device=device)) % self.size,
-        )
+        free = (self.count + torch.arange(n, device=device)) % self.size
+        places = torch.where(full, torch.randperm(self.size, device=device)[:n], free)
         old, heads = self.images[places], torch.rand(n, *[1] * (fakes.ndim - 1), device=device) < 0.5
         self.images[places] = torch.where(heads | ~full, new, old)
         self.count.add_(n).clamp_(max=self.size)
@@ -207,15 +204,11 @@ class CycleGAN(Signed):
         if discriminators is None:
             discriminators = [discriminator(event_shape, width, layers) for _ in "ab"]
         for name, two in (("generators", generators), ("discriminators", discriminators)):
-            if not isinstance(two, Sequence | nn.ModuleList) or len(two) != 2:
-                raise ValueError(f"{name} must be a list of two networks, not {str(two)[:60]}")
-        to_b, to_a = checks.network(**{f"generators[{i}]": net for i, net in enumerate(generators)})
-        of_a, of_b = checks.network(**{f"discriminators[{i}]": net for i, net in enumerate(discriminators)})
+            if not isinstance(two, Sequence | nn.ModuleList) or [isinstance(n, nn.Module) for n in two] != [True, True]:
+                raise TypeError(f"{name} must be a list of two networks, not {two!r}")
         # by the domain to which a generator leads, and whose images a discriminator distinguishes from fakes
-        self.generators, self.discriminators = (
-            nn.ModuleDict({"b": to_b, "a": to_a}),
-            nn.ModuleDict({"a": of_a, "b": of_b}),
-        )
+        self.generators = nn.ModuleDict(zip("ba", generators, strict=True))
+        self.discriminators = nn.ModuleDict(zip("ab", discriminators, strict=True))
         self.pools = nn.ModuleDict({domain: ImagePool(pool, self.event_shape) for domain in OTHER})
         self.register_buffer("examples", torch.zeros(EXAMPLES, *self.event_shape))
 
@@ -240,22 +233,19 @@ class CycleGAN(Signed):
             self.check_scale(self.domains(draw(64 * EXAMPLES))["b"])
         with evaluating(self):
             for i, d in enumerate("ab"):
-                tried(f"generators[{1 - i}]", self.generators[d], real[OTHER[d]][:3], shape=self.event_shape)
-                tried(f"discriminators[{i}]", self.discriminators[d], real[d][:3])
+                tried(f"generators[{1 - i}]", partial(self.generate, d), real[OTHER[d]][:3], shape=self.event_shape)
+                tried(f"discriminators[{i}]", partial(self.discriminate, d), real[d][:3])
         self.examples.copy_(real["a"][torch.arange(EXAMPLES, device=real["a"].device) % len(real["a"])])
 
     def generate(self, domain: str, x: Tensor) -> Tensor:
         """x of the other domain, translated; gradients flow."""
-        x = self._given(domain, x)
-        return nets.full_precision(self.generators[domain](x))
+        return nets.full_precision(self.generators[checks.one_of(OTHER, domain=domain)](self._given(x)))
 
     def discriminate(self, domain: str, x: Tensor) -> Tensor:
         """What a discriminator says of x: near 1 for images of its domain, near 0 for fakes; a number or a map for each."""
-        x = self._given(domain, x)
-        return nets.full_precision(self.discriminators[domain](x))
+        return nets.full_precision(self.discriminators[checks.one_of(OTHER, domain=domain)](self._given(x)))
 
-    def _given(self, domain, x):
-        checks.one_of(OTHER, domain=domain)
+    def _given(self, x):
         images = len(self.event_shape) == 3 and getattr(x, "ndim", 0) == 4  # which may be larger than event_shape
         shape = (self.event_shape[0], *x.shape[2:]) if images else self.event_shape
         return checks.items(x, shape, "CycleGAN").to(self.examples.dtype)
@@ -307,17 +297,13 @@ class CycleGAN(Signed):
         with evaluating(self, seed=None):
             found = self.generate(to, x)
         if found.shape != x.shape:
-            raise ValueError(
-                f"images of {tuple(x.shape[2:])} pixels came back as {tuple(found.shape[2:])}; pad them first"
-            )
+            raise ValueError(f"images {tuple(x.shape[2:])} came back as {tuple(found.shape[2:])}; pad them first")
         return found
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape): images of A that the model has kept from its training, at random, translated to B."""
         n, _ = self.asked(n, y)
         if n and not self.started:
-            raise ValueError(
-                "this CycleGAN has not been trained, so it has kept no pictures of A: translate(x) takes yours"
-            )
+            raise ValueError("not trained yet, so that no pictures of A have been kept: translate(x) takes yours")
         chosen = torch.randint(EXAMPLES, (n,), device=self.examples.device)
         return self.translate(self.examples[chosen])

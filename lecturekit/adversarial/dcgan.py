@@ -111,6 +111,4 @@ class DCGAN(GAN):
         **options,
     ):
         nets = generator(event_shape, latent, width), discriminator(event_shape, width)
-        super().__init__(
-            event_shape, latent, *nets, game, hidden=1, **options
-        )  # hidden is no option: these nets have none
+        super().__init__(event_shape, latent, *nets, game, hidden=1, **options)  # hidden is no option here

@@ -13,6 +13,7 @@ samples from data.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -54,41 +55,35 @@ class Signed(GenerativeModel):
     def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
         """Also ValueError for images beyond -1 or 1."""
         super().check(x, y, stream)
-        if stream is None and len(x):
-            self._refuse(x, (x.min() < -1) | (x.max() > 1))
+        if stream is None and len(self.event_shape) == 3 and len(x) and (x.min() < -1 or x.max() > 1):
+            raise self._scale(x)
 
     def check_scale(self, x: Tensor) -> None:
         """ValueError for images none of which goes below 0."""
-        if len(x):
-            self._refuse(x, x.min() >= 0)
+        if len(self.event_shape) == 3 and len(x) and x.min() >= 0:
+            raise self._scale(x)
 
-    def _refuse(self, x, wrong):
-        if len(self.event_shape) == 3 and wrong:
-            raise ValueError(
-                f'{type(self).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
-                f"{x.max():.4g}"
-            )
+    def _scale(self, x):
+        runs = f"{x.min():.4g} to {x.max():.4g}"
+        return ValueError(f'{type(self).__name__} wants images from -1 to 1 (view="signed"), and these run from {runs}')
 
 
-def tried(name: str, net: Callable[..., Tensor], *given, shape: Sequence[int] | None = None) -> Tensor:
+def tried(name: str, net: Callable[..., Tensor], *given, shape: tuple[int, ...] | None = None) -> Tensor:
     """What a network makes of what it is given; ValueError unless that is items of a shape or, without one, logits of items.
 
-    >>> tried("discriminator", nn.Linear(3, 1), torch.zeros(4, 3)).shape
-    torch.Size([4, 1])
     >>> tried("generator", nn.Linear(2, 5), torch.zeros(4, 2), shape=(3,))
     Traceback (most recent call last):
         ...
     ValueError: generator must give items of shape (3,), and gives (5,)
     """
     try:
-        found = net(*given)
-        gives = tuple(found.shape)
+        gives = (found := net(*given)).shape
     except Exception as error:
         raise ValueError(f"{name} fails on what the game gives it: {error}") from error
-    if shape is not None and gives[1:] != tuple(shape):
-        raise ValueError(f"{name} must give items of shape {tuple(shape)}, and gives {gives[1:]}")
+    if shape is not None and gives[1:] != shape:
+        raise ValueError(f"{name} must give items of shape {shape}, and gives {tuple(gives[1:])}")
     if shape is None and gives[:1] != given[0].shape[:1]:
-        raise ValueError(f"{name} must give logits of each of {len(given[0])} items, one or a map, and gives {gives}")
+        raise ValueError(f"{name} must give each of {len(given[0])} items a logit or a map of them, not {tuple(gives)}")
     return found
 
 
@@ -129,21 +124,23 @@ class GAN(Signed):
         self.event_shape = checks.shape(event_shape)
         self.latent, self.turns, hidden = checks.whole(latent=latent, turns=turns, hidden=hidden)
         self.game, self.optimizer = checks.one_of(GAMES, game=game), checks.made_by(optimizer=optimizer)
-        bounds = () if game == "least-squares" else (0, 1)  # else they are probabilities
-        self.targets = tuple(map(float, checks.numbers(2, *bounds, targets=targets)))
+        GAMES[game][1](torch.zeros(1), torch.zeros(1), targets)  # which looks at the targets
+        self.targets = tuple(map(float, targets))
         if self.targets[0] <= self.targets[1]:
-            raise ValueError(f"targets are those of real items and of fakes, the first above the second, not {targets}")
-        size = math.prod(self.event_shape)
+            raise ValueError(f"targets are for real items and for fakes, the first above the second, not {targets}")
+        size, last = math.prod(self.event_shape), nn.Tanh() if len(self.event_shape) == 3 else nn.Identity()
+        if generator is None and len(self.event_shape) not in (1, 3):
+            raise ValueError(f"event_shape must be (D,) or (C, H, W), not {self.event_shape}, or give a generator=")
         if generator is None:
-            if len(self.event_shape) not in (1, 3):
-                raise ValueError(f"event_shape must be (D,) or (C, H, W), not {self.event_shape}, or give a generator=")
-            last = nn.Tanh() if len(self.event_shape) == 3 else nn.Identity()
-            made = nets.mlp([self.latent, hidden, hidden, size])
-            generator = nn.Sequential(made, last, nn.Unflatten(1, self.event_shape))
+            net = nets.mlp([self.latent, hidden, hidden, size])
+            generator = nn.Sequential(net, last, nn.Unflatten(1, self.event_shape))
         if discriminator is None:
-            judged = nets.mlp([size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
-            discriminator = nn.Sequential(nn.Flatten(), judged, nn.Flatten(0))
-        self.generator, self.discriminator = checks.network(generator=generator, discriminator=discriminator)
+            net = nets.mlp([size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
+            discriminator = nn.Sequential(nn.Flatten(), net, nn.Flatten(0))
+        for name, net in (("generator", generator), ("discriminator", discriminator)):
+            if not isinstance(net, nn.Module):
+                raise TypeError(f"{name} must be a network, an nn.Module, not {net!r}")
+            setattr(self, name, net)
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
 
     def start(self, draw: Callable[[int], Batch]) -> None:
@@ -191,15 +188,10 @@ class GAN(Signed):
 
     def players(self) -> list[Player]:
         """The discriminator, then the generator."""
+        player = partial(Player, optimizer=self.optimizer)
         return [
-            Player(
-                name="discriminator",
-                moves=self.discriminator,
-                loss=self.discriminator_loss,
-                turns=self.turns,
-                optimizer=self.optimizer,
-            ),
-            Player(name="generator", moves=self.generator, loss=self.generator_loss, optimizer=self.optimizer),
+            player(name="discriminator", moves=self.discriminator, loss=self.discriminator_loss, turns=self.turns),
+            player(name="generator", moves=self.generator, loss=self.generator_loss),
         ]
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:

@@ -57,12 +57,10 @@ def shapes(event_shape: Sequence[int], levels: int) -> list[tuple[int, ...]]:
     >>> shapes((1, 28, 20), levels=3)
     [(1, 28, 20), (1, 14, 10), (1, 7, 5)]
     """
-    (channels, *size), levels = checks.shape(event_shape, 3), checks.whole(levels=levels)
-    if any(side % 2 ** (levels - 1) for side in size):
-        raise ValueError(
-            f"{levels} levels halve an image {levels - 1} times, which {size[0]} x {size[1]} pixels do not allow"
-        )
-    return [(channels, *(side // 2**k for side in size)) for k in range(levels)]
+    (channels, h, w), levels = checks.shape(event_shape, 3), checks.whole(levels=levels)
+    if h % 2 ** (levels - 1) or w % 2 ** (levels - 1):
+        raise ValueError(f"{levels} levels halve an image {levels - 1} times, which {h} x {w} pixels do not allow")
+    return [(channels, h // 2**k, w // 2**k) for k in range(levels)]
 
 
 def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
@@ -97,10 +95,7 @@ def collapse(bands: Sequence[Tensor]) -> Float[Tensor, "batch c h w"]:
     """
     *details, image = bands
     for detail in reversed(details):
-        image = expand(image)
-        if image.shape != detail.shape:
-            raise ValueError(f"each band must be twice as large as the next, not {detail.shape} before {image.shape}")
-        image = image + detail
+        image = expand(image) + detail
     return image
 
 
@@ -118,9 +113,7 @@ class ConditionalMLP(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x: (n, ...), flattened; y: (n,) labels, where the net has classes."""
         x = x.flatten(1)
-        if self.classes:
-            x = torch.cat([x, F.one_hot(checks.labels(y, self.classes, len(x)), self.classes).to(x)], 1)
-        return self.net(x)
+        return self.net(torch.cat([x, F.one_hot(y, self.classes).to(x)], 1) if self.classes else x)
 
 
 class ConditionalConvNet(nn.Module):
@@ -139,7 +132,7 @@ class ConditionalConvNet(nn.Module):
     def forward(self, x: Tensor, low: Tensor, y: Tensor | None = None) -> Tensor:
         planes = [x, low] if self.generator else [x]
         if self.label is not None:
-            planes.append(self.label(F.one_hot(checks.labels(y, self.classes, len(x)), self.classes).to(x)))
+            planes.append(self.label(F.one_hot(y, self.classes).to(x)))
         out = self.net(torch.cat(planes, 1))
         return low + out if self.generator else out
 
@@ -180,17 +173,14 @@ class Stage(GAN):
             left = [(side - 9) // 2 + 1 for side in size]  # after a 5 x 5 without padding, and another with stride 2
             d = nn.Sequential(nn.Conv2d(planes, width, 5), nn.ReLU(), nn.Conv2d(width, width, 5, stride=2), nn.ReLU())
             d.extend([nn.Flatten(), nn.Dropout(), nn.Linear(width * left[0] * left[1], 1), nn.Flatten(0)])
-            players = (
-                ConditionalConvNet(g, event_shape, classes, True),
-                ConditionalConvNet(d, event_shape, classes, False),
-            )
+            players = [ConditionalConvNet(net, event_shape, classes, net is g) for net in (g, d)]
         super().__init__(event_shape, latent, *players, game=game, optimizer=optimizer)
         self.coarsest, self.classes = coarsest, classes or None
 
     def condition(self, batch: Batch) -> tuple:
         """low (n, C, h, w), except at the coarsest level, and the labels (n,), if there are classes."""
         low = () if self.coarsest else (batch["low"].x.to(self.origin.dtype),)
-        return (*low, batch.y) if self.classes else low
+        return (*low, checks.labels(batch.y, self.classes, len(batch))) if self.classes else low
 
     def noise(self, n: int) -> Tensor:
         """Uniform from -1 to 1, as in [1]: (n, latent) numbers, or one plane (n, 1, h, w)."""
@@ -231,13 +221,11 @@ class LAPGAN(Signed):
         self.event_shape, self.levels = sizes[0], len(sizes)
         if levels > 1 and min(sizes[-2][1:]) < 9:
             raise ValueError(
-                f"the discriminators of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
-                f"would have {sizes[-2][1]} x {sizes[-2][2]}: take fewer levels than {levels}"
+                "the discriminators of all but the coarsest level look through windows of 9 pixels, and one would look at "
+                f"{sizes[-2][1]} x {sizes[-2][2]}: take fewer levels than {levels}"
             )
-        classes = checks.whole(0, classes=0 if classes is None else classes)
-        self.classes = classes or None
-        latent, width = checks.whole(latent=latent, width=width)
-        hidden = checks.whole(2, hidden=hidden)
+        classes, hidden = checks.whole(0, classes=classes or 0), checks.whole(2, hidden=hidden)
+        self.classes, (latent, width) = classes or None, checks.whole(latent=latent, width=width)
         self.stages = nn.ModuleList(
             Stage(shape, k == self.levels - 1, latent, width, hidden, classes, game, optimizer)
             for k, shape in enumerate(sizes)

@@ -24,7 +24,7 @@ True
 tensor([16., 16.])
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -57,10 +57,16 @@ def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     True
     """
     real, fake = checks.floats(real=real, fake=fake)
-    a, b = checks.numbers(2, 0, 1, targets=targets)
+    a, b = _two(targets, 0, 1)
     on_real = a * F.softplus(-real) + (1 - a) * F.softplus(real)
     on_fake = b * F.softplus(-fake) + (1 - b) * F.softplus(fake)
     return on_real.mean() + on_fake.mean()
+
+
+def _two(targets, *bounds):
+    if not isinstance(targets, Sequence) or isinstance(targets, str) or len(targets) != 2:
+        raise TypeError(f"targets must be two numbers, for real items and for fakes, not {targets!r}")
+    return checks.number(*bounds, **{"targets[0]": targets[0], "targets[1]": targets[1]})
 
 
 def minimax(fake: Tensor) -> Tensor:
@@ -92,7 +98,7 @@ def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     (tensor(0.), tensor(1.))
     """
     real, fake = checks.floats(real=real, fake=fake)
-    b, a = checks.numbers(2, targets=targets)
+    b, a = _two(targets)
     return ((real - b).square().mean() + (fake - a).square().mean()) / 2
 
 
@@ -130,21 +136,16 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> gradient_norms(lambda x: x @ torch.tensor([3.0, 4.0]), torch.zeros(2, 2))
     tensor([5., 5.])
     """
-    x, differentiable = checks.floats(x=x).detach().requires_grad_(), torch.is_grad_enabled()
+    x = checks.floats(x=x).detach().requires_grad_()
     with torch.enable_grad():
         values = critic(x)
     if not isinstance(values, Tensor) or not values.requires_grad or values.shape[:1] != x.shape[:1]:
         raise ValueError(f"critic must give each of the {len(x)} items a value, or a map of them, that depends on it")
-    (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=differentiable)
+    (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=torch.is_grad_enabled())
     return gradient.reshape(len(x), -1).norm(dim=1)
 
 
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
-    one_sided: bool = False,
-) -> Tensor:
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, one_sided: bool = False) -> Tensor:
     """(B,) values of (||grad f|| - 1)^2, each at a random point between a real item and a fake.
 
     One norm for each item [4, eq. 3]: over the whole batch's gradient the penalty would depend on

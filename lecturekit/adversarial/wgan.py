@@ -77,15 +77,12 @@ class WGAN(GAN):
     ):
         published = rmsprop if penalty is None else adam
         if one_sided and penalty is None or clip is not None and penalty is not None:
-            raise ValueError(
-                f"with penalty={penalty}, {'one_sided' if penalty is None else 'clip'}= has no effect: leave it out"
-            )
+            raise ValueError(f"{'one_sided' if penalty is None else 'clip'}= has no effect with penalty={penalty}")
         super().__init__(
             event_shape, latent, generator, discriminator, turns=turns, hidden=hidden, optimizer=optimizer or published
         )
-        if penalty is not None and any(
-            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules()
-        ):
+        mixes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules())
+        if penalty is not None and mixes:
             raise ValueError(
                 "a gradient penalty asks for the critic's slope at one item, which batch normalization makes depend on all "
                 "of them: give a critic without it, such as dcgan.discriminator(event_shape, normalize=False)"
