@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from lecturekit import Batch, Player, fit, nets
 from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, CycleGAN, cyclegan, dcgan, gan, lapgan, losses
 
-REAL, FAKE = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64), torch.tensor([-0.7, 0.4, 1.1], dtype=torch.float64)
+REAL, FAKE = torch.tensor([0.3, -1.2, 2.0]).double(), torch.tensor([-0.7, 0.4, 1.1, 0.2, -2.5]).double()  # not as many
 P, Q = REAL.sigmoid(), FAKE.sigmoid()  # D(x), D(G(z))
 
 
@@ -50,6 +50,7 @@ def test_least_squares_by_hand():
     close(losses.least_squares(REAL, FAKE), ((REAL - 1) ** 2).mean() / 2 + (FAKE**2).mean() / 2)
     close(losses.least_squares(REAL, FAKE, (0.5, -1.0)), ((REAL - 0.5) ** 2).mean() / 2 + ((FAKE + 1) ** 2).mean() / 2)
     close(losses.least_squares_generator(FAKE), ((FAKE - 1) ** 2).mean() / 2)
+    close(losses.least_squares_generator(FAKE, 0.25), ((FAKE - 0.25) ** 2).mean() / 2)
 
 
 def test_critic_by_hand():
@@ -117,6 +118,28 @@ def test_the_penalty_is_taken_between_each_item_and_its_fake():
     assert abs(norm.mean() - ((u - 1) ** 2).mean()) < 4 * norm.std() / math.sqrt(500)
 
 
+def test_the_penaltys_points_are_one_on_each_line_from_an_item_to_its_fake():
+    """x + u (x~ - x): one u for all numbers of an item, another for every item, evenly spread from 0 to 1."""
+    seen, (real, fake) = [], torch.randn(2, 400, 3, 2, dtype=torch.float64)
+    torch.manual_seed(0)
+    losses.gradient_penalty(lambda x: seen.append(x) or x.square().flatten(1).sum(1), real, fake)
+    u = ((seen[0].detach() - real) / (fake - real)).flatten(1)
+    torch.testing.assert_close(u, u[:, :1].expand(-1, 6))
+    empirical = u[:, 0].sort().values
+    assert 0 <= empirical[0] and empirical[-1] <= 1
+    assert (empirical - torch.arange(0.5, 400) / 400).abs().max() < 0.0815  # Kolmogorov-Smirnov, one in a hundred
+
+
+def test_slopes_are_known_without_a_graph_too():
+    critic, x = nn.Linear(3, 1), torch.randn(5, 3)
+    with torch.no_grad():
+        found = losses.gradient_norms(critic, x)
+    assert not found.requires_grad and losses.gradient_norms(critic, x).requires_grad
+    torch.testing.assert_close(found, critic.weight.norm().detach().expand(5))
+    cubes = losses.gradient_norms(lambda x: x**3, torch.tensor([1.0, -2.0]))  # items may be numbers
+    torch.testing.assert_close(cubes, torch.tensor([3.0, 12.0]))
+
+
 def test_the_penalty_reaches_the_critic_and_not_the_generator():
     critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)).double()
     real, fake = torch.randn(2, 5, 2, dtype=torch.float64)
@@ -141,10 +164,23 @@ def test_the_penaltys_gradient_is_right():
 
 
 def test_defaults_make_images_in_range_and_points_without_bounds():
-    assert GAN((1, 6, 5)).sample(64).abs().max() <= 1
-    wide = GAN((2,), latent=3)
-    wide.generator[0][-1].bias.data.fill_(7.0)
-    assert wide.sample(4).min() > 5
+    for shape in ((2,), (1, 6, 5)):
+        model = GAN(shape, latent=3, hidden=8)
+        model.generator[0][-1].bias.data.fill_(7.0)
+        found = model.sample(4)
+        assert found.min() > 5 if shape == (2,) else 0.99 < found.min() <= found.max() <= 1
+        activations = [
+            [repr(m) for m in net.modules() if "ReLU" in repr(m) and not list(m.children())]
+            for net in (model.generator, model.discriminator)
+        ]
+        assert activations == [["ReLU()"] * 2, ["LeakyReLU(negative_slope=0.2)"] * 2]
+
+
+def test_the_noise_is_a_standard_gaussian():
+    z = GAN((2,), latent=5, hidden=4).noise(20_000).flatten()  # standard errors: 0.0032, 0.0045, 0.0013
+    assert (
+        abs(z.mean()) < 0.013 and abs(z.var() - 1) < 0.018 and abs((z.abs() > 1.959964).double().mean() - 0.05) < 0.003
+    )
 
 
 def test_unknown_game_and_wrong_view_are_refused():
@@ -153,39 +189,60 @@ def test_unknown_game_and_wrong_view_are_refused():
     with pytest.raises(ValueError, match="signed"):
         GAN((1, 4, 4), hidden=4).check_scale(torch.rand(16, 1, 4, 4))
     GAN((1, 4, 4), hidden=4).check(torch.rand(16, 1, 4, 4))  # one by one they may be bright
+    for beyond in (-1.5, 1.5):
+        with pytest.raises(ValueError, match="-1 to 1"):
+            GAN((1, 4, 4), hidden=4).check(torch.full((1, 1, 4, 4), beyond))
+    GAN((1, 4, 4), hidden=4).check_scale(torch.linspace(-0.001, 1, 16).view(1, 1, 4, 4))
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        GAN((1, 4, 4), hidden=4).check_scale(torch.eye(4)[None, None])
+    GAN((3,), hidden=4).check(torch.full((2, 3), 9.0))  # points may be anywhere
+    GAN((3,), hidden=4).check_scale(torch.full((2, 3), 9.0))
     with pytest.raises(ValueError, match="-1 to 1"):
         fit(GAN((1, 4, 4), hidden=4), torch.rand(16, 1, 4, 4) * 4 - 2, epochs=1, progress=False)
 
 
+@pytest.mark.parametrize("targets", [(1.0, 0.0), (0.9, 0.2)])
 @pytest.mark.parametrize("game", gan.GAMES)
-def test_each_player_descends_its_own_loss(game):
-    model = GAN((2,), latent=2, hidden=4, game=game).double()
-    x = torch.randn(6, 2, dtype=torch.float64)
-    forge, discriminator = gan.GAMES[game]
-
+def test_each_player_descends_its_own_loss(game, targets):
+    """By hand, on noise and data that one can tell apart; and what is logged, of real items and of fakes."""
+    model = GAN((2,), latent=3, hidden=4, game=game, targets=targets).double()
+    x = torch.randn(6, 2, dtype=torch.float64) * 3 + 1
     torch.manual_seed(0)
-    fake = model.generator(torch.randn(6, 2, dtype=torch.float64))
+    with torch.no_grad():
+        on_real = model.discriminator(x)
+        on_fake = model.discriminator(model.generator(torch.randn(6, 3, dtype=torch.float64)))
+    log_d, log_not_d = F.logsigmoid, lambda logit: F.logsigmoid(-logit)
+    (a, b), said = targets, torch.sigmoid
+    theirs = -(a * log_d(on_real) + (1 - a) * log_not_d(on_real)).mean()
+    theirs -= (b * log_d(on_fake) + (1 - b) * log_not_d(on_fake)).mean()
+    if game == "least-squares":
+        theirs, said = ((on_real - a) ** 2).mean() / 2 + ((on_fake - b) ** 2).mean() / 2, lambda value: value
+    forge = {
+        "minimax": log_not_d(on_fake).mean(),
+        "non-saturating": -log_d(on_fake).mean(),
+        "least-squares": ((on_fake - 1) ** 2).mean() / 2,
+    }
     torch.manual_seed(0)
-    close(
-        model.discriminator_loss(Batch(x))["loss"].detach(),
-        discriminator(model.discriminate(x), model.discriminate(fake)).detach(),
-    )
+    terms = model.discriminator_loss(Batch(x))
+    close(terms["loss"].detach(), theirs)
+    close(terms["real"], said(on_real).mean())
+    close(terms["fake"], said(on_fake).mean())
     torch.manual_seed(0)
-    close(model.generator_loss(Batch(x))["loss"].detach(), forge(model.discriminate(fake)).detach())
+    close(model.generator_loss(Batch(x))["loss"].detach(), forge[game])
 
 
 def test_the_discriminator_sees_fakes_through_which_no_gradient_flows():
-    model = GAN((2,), latent=2, hidden=4)
-    model.discriminator_loss(Batch(torch.randn(6, 2)))["loss"].backward()
-    assert all(p.grad is None for p in model.generator.parameters())
+    for make in (GAN, WGAN):
+        model = make((2,), latent=2, hidden=4)
+        model.discriminator_loss(Batch(torch.randn(6, 2)))["loss"].backward()
+        assert all(p.grad is None for p in model.generator.parameters())
 
 
-def test_what_is_logged_is_the_discriminators_probability():
-    model = GAN((2,), latent=2, hidden=4)
-    x = torch.randn(32, 2)
-    terms = model.discriminator_loss(Batch(x))
-    close(terms["real"].double(), torch.sigmoid(model.discriminate(x)).mean().detach().double())
-    assert 0 < terms["fake"] < 1
+def test_both_players_have_the_optimizer_that_was_given():
+    sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.25)
+    for make in (GAN, WGAN):
+        for player in make((2,), latent=2, hidden=4, optimizer=sgd).players():
+            assert player.optimizer(player.parameters()).param_groups[0]["lr"] == 0.25
 
 
 def test_k_turns_of_the_discriminator_for_one_of_the_generator():
@@ -249,8 +306,12 @@ def test_the_published_optimizers():
     parameters = [nn.Parameter(torch.zeros(2))]
     assert isinstance(clipped.optimizer(parameters), torch.optim.RMSprop) and clipped.turns == penalized.turns == 5
     assert clipped.optimizer(parameters).param_groups[0]["lr"] == 5e-5 and clipped.after and not penalized.after
-    assert penalized.optimizer(parameters).param_groups[0]["betas"] == (0.0, 0.9)
-    assert DCGAN().players()[0].optimizer(parameters).param_groups[0]["betas"] == (0.5, 0.999)
+    adam = penalized.optimizer(parameters).param_groups[0]
+    assert (adam["lr"], adam["betas"]) == (1e-4, (0.0, 0.9))
+    assert not any(players["generator"].after for players in by.values())
+    for player in DCGAN(width=2).players():
+        adam = player.optimizer(parameters).param_groups[0]
+        assert (adam["lr"], adam["betas"]) == (2e-4, (0.5, 0.999))
 
 
 def test_the_critics_loss_is_minus_the_distance_and_the_weighed_penalty():
@@ -262,6 +323,27 @@ def test_the_critics_loss_is_minus_the_distance_and_the_weighed_penalty():
         model.distance(real, fake).detach(),
         (model.discriminate(real).mean() - model.discriminate(fake).mean()).detach(),
     )
+
+
+def test_the_games_of_a_critic_by_hand():
+    """f = |x|^2 / 2 - x_1, of which the slope is |x - e_1|; fakes are one point; the penalty is taken in between."""
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(2, 1))
+    critic.forward = lambda x: x.square().sum(1) / 2 - x[:, 0] + 0 * critic[1](x).sum()
+    model = WGAN((2,), latent=3, generator=nn.Linear(3, 2), discriminator=critic, penalty=7.0)
+    nn.init.zeros_(model.generator.weight)
+    model.generator.bias.data = fake = torch.tensor([2.0, -1.0])
+    x = torch.randn(9, 2)
+    torch.manual_seed(0)
+    terms = model.discriminator_loss(Batch(x))
+    torch.manual_seed(0)
+    model.noise(9)
+    between = x + torch.rand(9, 1) * (fake - x)
+    penalty = ((between - torch.tensor([1.0, 0.0])).norm(dim=1) - 1).square().mean()
+    distance = (x.square().sum(1) / 2 - x[:, 0]).mean() - 0.5  # f is 5 / 2 - 2 at the fakes
+    torch.testing.assert_close(terms["penalty"], penalty)
+    torch.testing.assert_close(terms["distance"], distance)
+    torch.testing.assert_close(terms["loss"].detach(), -distance + 7 * penalty)
+    torch.testing.assert_close(model.generator_loss(Batch(x))["loss"].item(), -0.5)
 
 
 def test_a_critic_that_mixes_items_is_refused():
@@ -329,13 +411,25 @@ def test_the_rules():
     assert not any(isinstance(m, nn.MaxPool2d | nn.AvgPool2d) for m in (*g.modules(), *d.modules()))
     convolutions = [m for m in (*g, *d) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert len(convolutions) == 8 and all(m.stride == (2, 2) and m.kernel_size == (5, 5) for m in convolutions)
-    kinds = [type(m) for m in d]
-    assert kinds[:2] == [nn.Conv2d, nn.LeakyReLU] and kinds.count(nn.BatchNorm2d) == 3
-    assert [type(m) for m in g][-2:] == [nn.ConvTranspose2d, nn.Tanh]
+    middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU] * 3
+    assert [type(m) for m in d] == [nn.Conv2d, nn.LeakyReLU, *middle, nn.Flatten, nn.Linear, nn.Flatten]
+    middle = [nn.BatchNorm2d, nn.ReLU, nn.ConvTranspose2d] * 4
+    assert [type(m) for m in g] == [nn.Linear, nn.Unflatten, *middle, nn.Tanh]
     assert all(m.negative_slope == 0.2 for m in d if isinstance(m, nn.LeakyReLU))
     weights = torch.cat([m.weight.flatten() for m in convolutions])
     assert abs(weights.std() - 0.02) < 1e-3 and abs(weights.mean()) < 1e-3
     assert [m.in_channels for m in g if isinstance(m, nn.ConvTranspose2d)] == [512, 256, 128, 64]
+    assert [m.out_channels for m in d if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512]
+    for norms in [[m for m in net if isinstance(m, nn.BatchNorm2d)] for net in (g, d)]:
+        factors = torch.cat([m.weight for m in norms])
+        assert abs(factors.mean() - 1) < 4e-3 and abs(factors.std() - 0.02) < 4e-3
+    for net, biases in ((g, 1), (d, 1)):  # beside the norms', where no norm follows; not in D's last layer
+        assert (
+            sum(m.bias is not None for m in net if hasattr(m, "bias") and not isinstance(m, nn.BatchNorm2d)) == biases
+        )
+        assert all(m.bias.abs().max() == 0 for m in net if getattr(m, "bias", None) is not None)
+        (linear,) = (m for m in net if isinstance(m, nn.Linear))
+        assert linear.bias is None and abs(linear.weight.std() - 0.02) < 1e-3
 
 
 # calls that cannot be meant
@@ -464,7 +558,6 @@ gan().generator_loss(Batch(torch.randn(0, 3)))  # at least one
 wgan().distance(signed, points)  # items of shape \(3,\)
 wgan().distance(points[:0], points)  # real must be .* at least one
 gan().noise(-1)  # n must be .* not -1
-lapgan().stages[0].noise(1.5)  # n must be .* not 1.5
 gan().sample(-1)  # n must be .* not -1
 gan().sample('5')  # n must be .* not '5'
 dcgan().sample(2.5)  # n must be .* not 2.5

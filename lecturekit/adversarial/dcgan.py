@@ -39,7 +39,7 @@ def scales(event_shape: Sequence[int]) -> tuple[list[tuple[int, int]], int]:
         sizes.append(tuple(side // 2 for side in sizes[-1]))
     if len(sizes) < 2 or max(sizes[-1]) > 7:
         raise ValueError(
-            f"a DCGAN halves both sides of the image equally often, until at most 7 pixels are left of each, which "
+            "a DCGAN halves the image, both sides equally often, until at most 7 pixels are left of each, which "
             f"{size[0]} x {size[1]} does not allow; squares of 28, 32, 40, 48, 56 and 64 do"
         )
     return sizes, channels

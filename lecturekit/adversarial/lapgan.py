@@ -185,7 +185,7 @@ class Stage(GAN):
     def noise(self, n: int) -> Tensor:
         """Uniform from -1 to 1, as in [1]: (n, latent) numbers, or one plane (n, 1, h, w)."""
         shape = (self.latent,) if self.coarsest else (1, *self.event_shape[1:])
-        return 2 * torch.rand(checks.whole(0, n=n), *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
+        return 2 * torch.rand(n, *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
 
 
 class LAPGAN(Signed):

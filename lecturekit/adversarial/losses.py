@@ -98,8 +98,8 @@ def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     (tensor(0.), tensor(1.))
     """
     real, fake = checks.floats(real=real, fake=fake)
-    b, a = _two(targets)
-    return ((real - b).square().mean() + (fake - a).square().mean()) / 2
+    _two(targets)
+    return ((real - targets[0]).square().mean() + (fake - targets[1]).square().mean()) / 2
 
 
 def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
@@ -141,7 +141,7 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         values = critic(x)
     if not isinstance(values, Tensor) or not values.requires_grad or values.shape[:1] != x.shape[:1]:
         raise ValueError(f"critic must give each of the {len(x)} items a value, or a map of them, that depends on it")
-    (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=torch.is_grad_enabled())
+    (gradient,) = torch.autograd.grad(values, x, torch.ones_like(values), create_graph=torch.is_grad_enabled())
     return gradient.reshape(len(x), -1).norm(dim=1)
 
 
