@@ -250,46 +250,6 @@ def test_k_turns_of_the_discriminator_for_one_of_the_generator():
     assert len(history["discriminator/loss"]) == 3 * len(history["generator/loss"])
 
 
-class Between(GAN):
-    """Two Gaussians, the second one the generator's and fixed."""
-
-    p, q = Normal(0.0, 1.0), Normal(1.5, 0.6)
-
-    def __init__(self):
-        discriminator = nn.Sequential(nets.mlp([1, 32, 32, 1], nn.SiLU), nn.Flatten(0))
-        super().__init__((1,), latent=1, generator=nn.Linear(1, 1), discriminator=discriminator)
-
-    def fakes(self, n):
-        return self.q.loc + self.q.scale * self.noise(n)
-
-    def players(self):
-        adam = lambda parameters: torch.optim.Adam(parameters, lr=1e-2, fused=True)
-        schedule = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
-        return [
-            Player(name="d", moves=self.discriminator, loss=self.discriminator_loss, optimizer=adam, schedule=schedule)
-        ]
-
-
-def test_the_best_discriminator_between_two_gaussians_is_p_over_p_plus_q():
-    torch.manual_seed(0)
-    model, x = Between(), torch.randn(200_000, 1)
-    fit(model, x, epochs=10, batch_size=2000, progress=False)
-    grid = torch.linspace(-3, 4, 2001)
-    p, q = model.p.log_prob(grid).exp(), model.q.log_prob(grid).exp()
-    best = p / (p + q)
-    with torch.no_grad():
-        found = model.discriminate(grid[:, None])
-    where_data_is = (p + q) / 2 > 0.01
-    assert where_data_is.sum() > 1000 and (found.sigmoid() - best)[where_data_is].abs().max() < 0.02
-    # the value it reaches, by quadrature over both densities, beside 2 JS(p, q) - log 4
-    log_p, log_q = model.p.log_prob(grid.double()), model.q.log_prob(grid.double())
-    log_sum = torch.logaddexp(log_p, log_q)
-    p, q, found, grid = log_p.exp(), log_q.exp(), found.double(), grid.double()
-    most = torch.trapezoid(p * (log_p - log_sum) + q * (log_q - log_sum), grid)  # 2 JS(p, q) - log 4
-    reached = torch.trapezoid(p * F.logsigmoid(found) + q * F.logsigmoid(-found), grid)
-    assert most - 2e-3 < reached <= most + 1e-9
-
-
 # Wasserstein
 
 
@@ -352,42 +312,6 @@ def test_a_critic_that_mixes_items_is_refused():
         WGAN((1, 28, 28), discriminator=mixed)
     WGAN((1, 28, 28), discriminator=mixed, penalty=None)
     WGAN((1, 28, 28), discriminator=dcgan.discriminator((1, 28, 28), 4, normalize=False))
-
-
-def test_a_critic_finds_the_distance_of_two_clouds():
-    """Within 5 % of the exact one, by assignment: W_1 of two clouds of as many points."""
-    from scipy.optimize import linear_sum_assignment
-
-    random = torch.Generator().manual_seed(0)
-    a = torch.randn(128, 2, generator=random)
-    b = torch.randn(128, 2, generator=random) * torch.tensor([0.5, 1.5]) + torch.tensor([1.0, -0.5])
-    cost = torch.cdist(a, b).numpy()
-    exact = cost[linear_sum_assignment(cost)].mean()
-
-    class Clouds(WGAN):
-        def fakes(self, n):
-            return b
-
-        def players(self):
-            adam = lambda parameters: torch.optim.Adam(parameters, lr=2e-3, betas=(0.5, 0.9), fused=True)
-            falling = lambda progress: 1 - progress
-            return [
-                Player(
-                    name="critic",
-                    moves=self.discriminator,
-                    loss=self.discriminator_loss,
-                    optimizer=adam,
-                    schedule=falling,
-                )
-            ]
-
-    torch.manual_seed(0)
-    model = Clouds(
-        (2,), latent=2, hidden=128, penalty=100.0
-    )  # the soft bound lets the slope exceed 1 by W / (2 penalty)
-    fit(model, a, epochs=1500, batch_size=128, progress=False)
-    found = model.distance(a, b).item()
-    assert abs(found / exact - 1) < 0.05
 
 
 # the architecture's rules
@@ -677,3 +601,82 @@ def test_networks_are_tried_without_a_trace():
     assert torch.equal(torch.get_rng_state(), state) and model.training
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+# what takes seconds: two games played to their end
+
+
+class Between(GAN):
+    """Two Gaussians, the second one the generator's and fixed."""
+
+    p, q = Normal(0.0, 1.0), Normal(1.5, 0.6)
+
+    def __init__(self):
+        discriminator = nn.Sequential(nets.mlp([1, 32, 32, 1], nn.SiLU), nn.Flatten(0))
+        super().__init__((1,), latent=1, generator=nn.Linear(1, 1), discriminator=discriminator)
+
+    def fakes(self, n):
+        return self.q.loc + self.q.scale * self.noise(n)
+
+    def players(self):
+        adam = lambda parameters: torch.optim.Adam(parameters, lr=1e-2, fused=True)
+        schedule = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
+        return [
+            Player(name="d", moves=self.discriminator, loss=self.discriminator_loss, optimizer=adam, schedule=schedule)
+        ]
+
+
+def test_the_best_discriminator_between_two_gaussians_is_p_over_p_plus_q():
+    torch.manual_seed(0)
+    model, x = Between(), torch.randn(200_000, 1)
+    fit(model, x, epochs=10, batch_size=2000, progress=False)
+    grid = torch.linspace(-3, 4, 2001)
+    p, q = model.p.log_prob(grid).exp(), model.q.log_prob(grid).exp()
+    best = p / (p + q)
+    with torch.no_grad():
+        found = model.discriminate(grid[:, None])
+    where_data_is = (p + q) / 2 > 0.01
+    assert where_data_is.sum() > 1000 and (found.sigmoid() - best)[where_data_is].abs().max() < 0.02
+    # the value it reaches, by quadrature over both densities, beside 2 JS(p, q) - log 4
+    log_p, log_q = model.p.log_prob(grid.double()), model.q.log_prob(grid.double())
+    log_sum = torch.logaddexp(log_p, log_q)
+    p, q, found, grid = log_p.exp(), log_q.exp(), found.double(), grid.double()
+    most = torch.trapezoid(p * (log_p - log_sum) + q * (log_q - log_sum), grid)  # 2 JS(p, q) - log 4
+    reached = torch.trapezoid(p * F.logsigmoid(found) + q * F.logsigmoid(-found), grid)
+    assert most - 2e-3 < reached <= most + 1e-9
+
+
+def test_a_critic_finds_the_distance_of_two_clouds():
+    """Within 5 % of the exact one, by assignment: W_1 of two clouds of as many points."""
+    from scipy.optimize import linear_sum_assignment
+
+    random = torch.Generator().manual_seed(0)
+    a = torch.randn(128, 2, generator=random)
+    b = torch.randn(128, 2, generator=random) * torch.tensor([0.5, 1.5]) + torch.tensor([1.0, -0.5])
+    cost = torch.cdist(a, b).numpy()
+    exact = cost[linear_sum_assignment(cost)].mean()
+
+    class Clouds(WGAN):
+        def fakes(self, n):
+            return b
+
+        def players(self):
+            adam = lambda parameters: torch.optim.Adam(parameters, lr=2e-3, betas=(0.5, 0.9), fused=True)
+            falling = lambda progress: 1 - progress
+            return [
+                Player(
+                    name="critic",
+                    moves=self.discriminator,
+                    loss=self.discriminator_loss,
+                    optimizer=adam,
+                    schedule=falling,
+                )
+            ]
+
+    torch.manual_seed(0)
+    model = Clouds(
+        (2,), latent=2, hidden=128, penalty=100.0
+    )  # the soft bound lets the slope exceed 1 by W / (2 penalty)
+    fit(model, a, epochs=1500, batch_size=128, progress=False)
+    found = model.distance(a, b).item()
+    assert abs(found / exact - 1) < 0.05

@@ -371,6 +371,15 @@ def test_translate_goes_where_it_is_told_without_a_graph_and_leaves_the_mode():
         model.translate(x, to="c")
 
 
+def test_a_translation_moves_no_running_mean_and_drops_nothing():
+    """Networks of one's own may have such layers: in train mode they translate as in eval mode."""
+    own = lambda: nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+    model, x = CycleGAN((2,), generators=[own(), own()], discriminators=[Affine(1.0), Affine(1.0)]), torch.randn(5, 2)
+    found = model.translate(x)
+    assert model.generators["b"].training and model.generators["b"][0].num_batches_tracked == 0
+    torch.testing.assert_close(found, model.eval().translate(x))
+
+
 def test_samples_are_pictures_of_a_translated_to_b():
     a, b = pictures(10, 2), pictures(10, 2, seed=1)
     model = plain()
