@@ -304,6 +304,7 @@ def test_the_games_of_a_critic_by_hand():
     torch.testing.assert_close(terms["distance"], distance)
     torch.testing.assert_close(terms["loss"].detach(), -distance + 7 * penalty)
     torch.testing.assert_close(model.generator_loss(Batch(x))["loss"].item(), -0.5)
+    assert not {"game", "targets"} & set(vars(model))  # what it does not play is no part of what decides a run
 
 
 def test_a_critic_that_mixes_items_is_refused():

@@ -138,7 +138,7 @@ class ImagePool(nn.Module):
     def __init__(self, size: int, event_shape: Sequence[int]):
         super().__init__()
         self.size = checks.whole(0, pool=size)
-        self.register_buffer("images", torch.zeros(self.size, *event_shape))
+        self.register_buffer("images", torch.zeros(self.size, *checks.shape(event_shape)))
         self.register_buffer("count", torch.tensor(0))
 
     @torch.no_grad()
