@@ -428,8 +428,7 @@ wgan(penalty=False)  # penalty.*not False
 wgan(penalty=None, clip=0)  # clip.*above 0, not 0
 wgan(penalty=None, clip=-0.01)  # clip.*not -0.01
 wgan(penalty=None, clip=nan)  # clip.*not nan
-wgan(clip=0.5)  # clip= has no effect
-wgan(penalty=None, one_sided=True)  # one_sided= has no effect
+wgan(penalty=None, one_sided=True)  # one_sided=True is about the penalty
 dcgan(width=0)  # width.*not 0
 dcgan(width=2.5)  # width.*not 2.5
 dcgan(event_shape=(784,))  # \(C, H, W\), not \(784,\)

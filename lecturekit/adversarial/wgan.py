@@ -48,7 +48,7 @@ class WGAN(GAN):
     penalty: the weight of the gradient penalty [2]; None clips instead [1]. It is in the unit of the data: the best slope
         under it exceeds 1, and the estimate the distance W, by a factor of 1 + W / (2 penalty).
     one_sided: whether only slopes above 1 are punished.
-    clip: without a penalty, the largest absolute value of the critic's parameters after each of its steps, by default 0.01.
+    clip: without a penalty, the largest absolute value of the critic's parameters after each of its steps.
     turns: steps of the critic for each of the generator.
     optimizer: of each player; by default the published one, Adam with the penalty and RMSProp with clipping.
     event_shape, latent, generator, discriminator, hidden: as in GAN. With the penalty the critic must not mix the items of a batch.
@@ -70,14 +70,14 @@ class WGAN(GAN):
         discriminator: nn.Module | None = None,
         penalty: float | None = 10.0,
         one_sided: bool = False,
-        clip: float | None = None,
+        clip: float = 0.01,
         turns: int = 5,
         hidden: int = 256,
         optimizer: Callable[[list[nn.Parameter]], Optimizer] | None = None,
     ):
         published = rmsprop if penalty is None else adam
-        if one_sided and penalty is None or clip is not None and penalty is not None:
-            raise ValueError(f"{'one_sided' if penalty is None else 'clip'}= has no effect with penalty={penalty}")
+        if one_sided and penalty is None:
+            raise ValueError("one_sided=True is about the penalty, and with penalty=None there is none")
         super().__init__(
             event_shape, latent, generator, discriminator, turns=turns, hidden=hidden, optimizer=optimizer or published
         )
@@ -88,7 +88,7 @@ class WGAN(GAN):
                 "of them: give a critic without it, such as dcgan.discriminator(event_shape, normalize=False)"
             )
         self.penalty = penalty if penalty is None else checks.number(above=0, penalty=penalty)
-        self.one_sided, self.clip = one_sided, checks.number(above=0, clip=0.01 if clip is None else clip)
+        self.one_sided, self.clip = one_sided, checks.number(above=0, clip=clip)
         del self.game, self.targets  # which a critic does not have
 
     def discriminator_loss(self, batch: Batch) -> Terms:
