@@ -10,6 +10,8 @@ Each gives back what it was given, so that a constructor says once what its argu
 ([0.5, 0], 0.1)
 >>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
 ('minimax', 'Tanh')
+>>> flag(skips=True), net(encoder=torch.nn.ReLU()), ends((3,), z=torch.zeros(5, 3)).shape  # (..., 3)
+(True, ReLU(), torch.Size([5, 3]))
 >>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
@@ -22,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any
 
@@ -60,7 +63,8 @@ def whole(least: int = 1, most: float = math.inf, **named: Any) -> Any:
         good = isinstance(value, Integral) and not isinstance(value, bool)
         if not good or not least <= value <= most:
             bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-            raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {_said(value)}")
+            said = _said(value) + "; labels go by name: y=" * (name in ("k", "n") and isinstance(value, Tensor))
+            raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {said}")
         return int(value)
 
     return _each(named, check)
@@ -70,9 +74,10 @@ def wholes(least: int = 1, empty: bool = False, **named: Any) -> Any:
     """Sequences of whole numbers, as tuples."""
 
     def check(name, value):
-        if not isinstance(value, Iterable) or isinstance(value, str | Tensor) or not (empty or len(tuple(value))):
+        parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | Tensor) else None
+        if parts is None or not (parts or empty):
             raise TypeError(f"{name} must be a sequence of whole numbers, such as (8, 8), not {_said(value)}")
-        return tuple(whole(least, **{f"{name}[{i}]": part}) for i, part in enumerate(value))
+        return tuple(whole(least, **{f"{name}[{i}]": part}) for i, part in enumerate(parts))
 
     return _each(named, check)
 
@@ -96,7 +101,18 @@ def number(
             bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
             problem = f"{name} must be a finite number {bounds}".rstrip()
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
-        return value
+        return value if scalar else int(value) if isinstance(value, Integral) else float(value)
+
+    return _each(named, check)
+
+
+def flag(**named: Any) -> Any:
+    """True or False."""
+
+    def check(name, value):
+        if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":  # NumPy's
+            raise TypeError(f"{name} must be True or False, not {_said(value)}")
+        return bool(value)
 
     return _each(named, check)
 
@@ -118,17 +134,35 @@ def one_of(words: Iterable[str], **named: Any) -> Any:
     def check(name, value):
         if not isinstance(value, str) or value not in words:
             raise unknown(name, value, words)
+        return str(value)
+
+    return _each(named, check)
+
+
+def made_by(of: type = object, **named: Any) -> Any:
+    """Classes or functions that make something: nn.ReLU, not nn.ReLU(). of: what, made without arguments."""
+
+    def check(name, value):
+        good = callable(value) and not isinstance(value, torch.nn.Module)
+        try:
+            if of is not object:
+                signature(value).bind()
+                good &= not isinstance(value, type) or issubclass(value, of)
+        except (TypeError, ValueError):  # such as torch.relu, which wants an argument
+            good = False
+        if not good:
+            raise TypeError(f"{name} must be a class or a function that makes one, such as nn.ReLU, not {_said(value)}")
         return value
 
     return _each(named, check)
 
 
-def made_by(**named: Any) -> Any:
-    """Classes or functions that make something: nn.ReLU, not nn.ReLU()."""
+def net(**named: Any) -> Any:
+    """Modules: nn.Linear(2, 8), not nn.Linear, and no functions, whose parameters nobody would find."""
 
     def check(name, value):
-        if not callable(value) or isinstance(value, torch.nn.Module):
-            raise TypeError(f"{name} must be a class or a function that makes one, such as nn.ReLU, not {_said(value)}")
+        if not isinstance(value, torch.nn.Module):
+            raise TypeError(f"{name} must be a net, an instance of nn.Module, not {_said(value)}")
         return value
 
     return _each(named, check)
@@ -179,6 +213,23 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
             hint = f"x.flatten(1), or {hint}"
         raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}")
     return x
+
+
+def ends(*shapes: Sequence[int], lead: int | None = None, **named: Any) -> Any:
+    """Tensors whose last dimensions are one of `shapes`, under `lead` others, or under any number."""
+
+    def check(name, value):
+        if _trusted.get():
+            return value
+        found = tuple(tensor(**{name: value}).shape)
+        cuts = [(tuple(s), len(found) - len(s)) for s in shapes]
+        if not any(n >= 0 and found[n:] == s and lead in (None, n) for s, n in cuts):
+            wanted = " or ".join(f"({', '.join(map(str, ['batch' if lead == 1 else '...', *s]))})" for s in shapes)
+            name = {"z": "z, the latents,"}.get(name, name)
+            raise ValueError(f"{name} must have shape {wanted}, not {found}")
+        return value
+
+    return _each(named, check)
 
 
 def labels(y: Any, classes: int, n: int | None = None) -> Tensor:

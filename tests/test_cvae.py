@@ -104,17 +104,7 @@ def test_samples_are_one_per_condition():
 
 def test_what_a_cvae_refuses():
     model = labelled()
-    with pytest.raises(ValueError, match="given y: pass y="):
-        model.elbo(X)
-    with pytest.raises(ValueError, match="whole numbers"):
-        model.elbo(X, 1, PART)
-    with pytest.raises(ValueError, match=r"\(batch, 1, 2, 2\)"):
-        conditioned().elbo(X, 1, X)
-    with pytest.raises(ValueError, match="3 conditions"):
-        model.sample(3, Y)
-    with pytest.raises(ValueError, match="not 'poisson'"):
-        labelled(likelihood="poisson")
-    with pytest.raises(ValueError, match="given y"):
+    with pytest.raises(ValueError, match="pass y="):
         fit(model.float(), X.float(), epochs=1, progress=False)
     with pytest.raises(ValueError, match="0 to 2, not 0 to 3"):
         fit(model, (X.float(), torch.tensor([0, 1, 2, 3, 0])), epochs=1, progress=False)

@@ -140,10 +140,3 @@ def test_dreg_keeps_the_whole_of_q_fixed(covariance):
     torch.testing.assert_close(nets.detached(q).log_prob(z), q.log_prob(z))
     torch.testing.assert_close(q.variance, torch.cat([part.variance for part in q.parts], -1))
     assert IWAE(m, 3, "dreg").loss(Batch(X))["loss"].isfinite()
-
-
-def test_bad_requests():
-    with pytest.raises(ValueError, match="rank-one"):
-        DLGM(covariance="full")
-    with pytest.raises(ValueError, match="need a layer"):
-        DLGM(latents=())

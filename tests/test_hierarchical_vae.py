@@ -1,6 +1,5 @@
 """The chain of Gaussian layers beside a pass written out by hand, and the evidence by quadrature."""
 
-import pytest
 import torch
 from torch.distributions import Bernoulli, Normal
 
@@ -84,8 +83,3 @@ def test_it_is_trained_by_the_same_loss_and_measured_by_the_same_bound():
     expected = -m.bound(X, 4).mean()
     torch.manual_seed(0)
     torch.testing.assert_close(IWAE(m, 4).loss(Batch(X))["loss"], expected)
-
-
-def test_layers_need_nets():
-    with pytest.raises(ValueError, match="1 for 2"):
-        HierarchicalVAE(latents=(3, 2), hidden=((5,),))

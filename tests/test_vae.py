@@ -205,8 +205,3 @@ def test_labels_are_handed_on_by_the_loss():
             return super().decode(z, y)
 
     Watch((1, 3, 4), latent=2, hidden=(5,)).loss(Batch(bits().float(), torch.arange(6)))
-
-
-def test_unknown_likelihood_is_named():
-    with pytest.raises(ValueError, match="'poisson'.*bernoulli, gaussian, discretized-logistic"):
-        VAE(likelihood="poisson")
