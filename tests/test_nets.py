@@ -102,6 +102,7 @@ def test_the_distribution_can_be_printed():
 
 
 def test_the_scale_has_a_floor():
+    assert nets.SMALLEST_LOG_SCALE == -7
     location, log_scale = nets.location_and_scale(torch.full((1, 4), -50.0), 1)
     assert location.tolist() == [[-50, -50]] and log_scale.tolist() == [[nets.SMALLEST_LOG_SCALE] * 2]
 
@@ -110,6 +111,13 @@ def test_location_and_scale_split_the_channels():
     parameters = torch.arange(2.0 * 3 * 4).reshape(1, 2, 3, 4)
     location, log_scale = nets.location_and_scale(parameters, 3)
     assert torch.equal(location, parameters[:, :1]) and torch.equal(log_scale, parameters[:, 1:])
+
+
+def test_a_correlated_gaussian_is_made_by_its_factor():
+    mean, factor = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 0.0], [0.5, 1.5]])
+    p = nets.correlated_gaussian(mean, factor)
+    torch.testing.assert_close(p.covariance_matrix, factor @ factor.T)
+    assert torch.equal(p.mean, mean)
 
 
 def test_heads_do_not_validate():
