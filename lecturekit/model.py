@@ -132,9 +132,9 @@ class GenerativeModel(nn.Module):
         """
         if stream is None:
             checks.items(x, self.event_shape, type(self).__name__)
-            self.conditions(y, len(x))
-            if not all(data.isfinite().all() for data in (x, y) if isinstance(data, Tensor)):
+            if x.is_floating_point() and not x.isfinite().all():
                 raise ValueError("the data are not finite: there is a nan or an inf among them")
+            self.conditions(y, len(x))
 
     def conditions(self, y: Tensor | None, n: int | None = None) -> Tensor | None:
         """y as this model takes it, one for each of n items, or ValueError: labels if it has classes; None if it takes

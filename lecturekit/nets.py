@@ -218,8 +218,8 @@ def location_and_scale(parameters: Tensor, event_dims: int) -> tuple[Tensor, Ten
     >>> location_and_scale(torch.tensor([1.0, -9.0]), event_dims=1)
     (tensor([1.]), tensor([-7.]))
     """
-    if parameters.shape[-event_dims] % 2:
-        raise ValueError(f"need as many locations as log scales, not {parameters.shape[-event_dims]} numbers in all")
+    if (n := parameters.shape[-event_dims]) % 2:
+        raise ValueError(f"need as many locations as log scales, not {n} numbers in all")
     location, log_scale = full_precision(parameters).chunk(2, dim=-event_dims)
     return location, log_scale.clamp(min=SMALLEST_LOG_SCALE)
 

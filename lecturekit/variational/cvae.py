@@ -79,6 +79,12 @@ class CVAE(LatentVariableModel):
             raise ValueError(f"{n} items need {n} conditions, not {len(y)}")
         return y
 
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for conditions that are not finite."""
+        super().check(x, y, stream)
+        if stream is None and not y.isfinite().all():
+            raise ValueError("y, the conditions, are not finite: there is a nan or an inf among them")
+
     def flat(self, y: Tensor | None, n: int | None = None) -> Float[Tensor, "batch given"]:
         """y of n items as the nets see it: a label as a one in a row of zeros."""
         y = self.conditions(y, n)

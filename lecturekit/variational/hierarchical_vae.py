@@ -44,8 +44,8 @@ class HierarchicalVAE(LatentVariableModel):
     ):
         super().__init__()
         self.event_shape, self.latents = checks.shape(event_shape), (latents := checks.wholes(latents=latents))
-        hidden = [hidden] if not isinstance(hidden, Iterable) else hidden
-        hidden = [checks.wholes(empty=True, **{f"hidden[{i}]": sizes}) for i, sizes in enumerate(hidden)]
+        each = enumerate(hidden if isinstance(hidden, Iterable) else [hidden])
+        hidden = [checks.wholes(empty=True, **{f"hidden[{i}]": sizes}) for i, sizes in each]
         if len(latents) != len(hidden):
             raise ValueError(f"need hidden layers for each layer of latents, not {len(hidden)} for {len(latents)}")
         sizes = (math.prod(self.event_shape), *latents)

@@ -35,9 +35,8 @@ class VAE(LatentVariableModel):
     event_shape: the shape of an item, (C, H, W) or (D,).
     latent: the number of latent dimensions.
     hidden, activation: hidden layers of the default nets; the decoder has them in reverse order.
-    likelihood: "bernoulli" (items of 0 and 1: view="binary"), "gaussian" (real numbers of about the size of 1, since no
-        standard deviation is below e^-7 = 0.0009: view="dequantized"), or "discretized-logistic" (integers 0..levels-1:
-        view="levels", whose likelihood is a mass).
+    likelihood: "bernoulli" (items of 0 and 1: view="binary"), "gaussian" (real numbers on a scale of 1, as no deviation
+        goes below e^-7: view="dequantized"), or "discretized-logistic" (integers 0..levels-1: view="levels"; a mass).
     encoder: any net (B, *event_shape) -> (B, 2 * latent), the mean and the log standard deviation of q.
     decoder: any net (B, latent) -> (B, *event_shape) of logits, or with twice the first dimension, the locations and the
         log scales, for the other two likelihoods. Flat outputs of the right size are reshaped.
@@ -91,15 +90,15 @@ class VAE(LatentVariableModel):
         x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
         if self.likelihood == "discretized-logistic":
             x = x / (self.levels - 1)
-        both = checks.ends([2 * self.latent], lead=1, **{"encoder(x)": self.encoder(x)})
-        mean, log_scale = both.chunk(2, dim=-1)
+        out = checks.ends([2 * self.latent], lead=1, **{"encoder(x)": self.encoder(x)})
+        mean, log_scale = out.chunk(2, dim=-1)
         return nets.gaussian(mean, log_scale)
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z), a batch (*lead) of distributions over items of event_shape."""
         z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
-        shapes, out = (self.parameter_shape, [math.prod(self.parameter_shape)]), nets.folded(self.decoder, z, 1)
-        out = checks.ends(*shapes, lead=z.ndim - 1, **{"decoder(z)": out})
+        shapes = self.parameter_shape, [math.prod(self.parameter_shape)]
+        out = checks.ends(*shapes, lead=z.ndim - 1, **{"decoder(z)": nets.folded(self.decoder, z, 1)})
         parameters = out.reshape(*z.shape[:-1], *self.parameter_shape)
         event_dims = len(self.event_shape)
         if self.likelihood == "bernoulli":
@@ -111,16 +110,13 @@ class VAE(LatentVariableModel):
 
     def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
         """Also ValueError for an encoder or a decoder that does not fit; each is asked for one item."""
-        if stream is None:
-            for net, ask in (
-                ("encoder", lambda: self.encode(x[:1], y)),
-                ("decoder", lambda: self.decode(self.origin, y)),
-            ):
-                try:
-                    with evaluating(self):
-                        ask()
-                except RuntimeError as error:
-                    raise ValueError(f"{net} does not take what this model gives it: {error}") from error
+        asks = {"encoder": lambda: self.encode(x[:1], y), "decoder": lambda: self.decode(self.origin, y)}
+        for net, ask in asks.items() if stream is None else ():
+            try:
+                with evaluating(self):
+                    ask()
+            except RuntimeError as error:
+                raise ValueError(f"{net} does not take what this model gives it: {error}") from error
         super().check(x, y, stream)
 
     def loss(self, batch: Batch) -> Terms:
