@@ -13,6 +13,7 @@ from torch import nn
 from lecturekit import Batch, checks, nets
 from lecturekit.model import evaluating, options, own_rng  # noqa: F401 (the calls below are text)
 from lecturekit.variational import CVAE, DLGM, DRAW, IWAE, VAE, HierarchicalVAE, LinearGaussian, SemiSupervisedVAE
+from lecturekit.variational.draw import LSTM, Window  # noqa: F401
 
 E, nan, inf = (1, 4, 3), math.nan, math.inf
 X = torch.bernoulli(torch.full((6, *E), 0.4), generator=torch.Generator().manual_seed(0))
@@ -343,6 +344,15 @@ CALLS = {
         "nets.discretized_logistic(X, X, 0, 3)",
     ],
     r"as many locations as log scales, not 3": ["nets.location_and_scale(torch.zeros(5, 3), 1)"],
+    r"(n|height|width) must be a whole number of at least 1": [
+        f"Window.of(torch.zeros(2, 5), {sizes})"
+        for sizes in ["0, 4, 4", "2.5, 4, 4", "2, -1, 4", "2, 4, 0", "None, 4, 4"]
+    ],
+    r"parameters must have shape \(batch, 5\)": [
+        "Window.of(torch.zeros(2, 4), 2, 4, 4)",
+        "Window.of(torch.zeros(5), 2, 4, 4)",
+    ],
+    r"(inputs|hidden) must be a whole number": ["LSTM(0, 3)", "LSTM(3, -1)", "LSTM(3, 2.5)", "LSTM('3', 2)"],
     r"sizes\[1\] must be": ["nets.mlp([3, 0, 2])", "nets.mlp([3, 2.5])", "nets.mlp([3, '2'])"],
     r"sizes must be": ["nets.mlp(3)", "nets.mlp('34')", "nets.mlp(None)", "nets.mlp([])"],
     r"activation must be": ["nets.mlp([3, 4, 2], nn.ReLU())", "nets.mlp([3, 2], torch.tanh)", "nets.mlp([3, 2], None)"],

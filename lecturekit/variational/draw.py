@@ -51,7 +51,9 @@ class Window(NamedTuple):
     @classmethod
     def of(cls, parameters: Float[Tensor, "batch 5"], n: int, height: int, width: int) -> "Window":
         """From column, row, log variance, log stride, log intensity as a net puts them out [1, eq. 21 to 24]; 0 covers all."""
-        column, row, log_variance, log_stride, log_intensity = nets.full_precision(parameters).unbind(1)
+        n, height, width = checks.whole(n=n, height=height, width=width)
+        parameters = nets.full_precision(checks.ends([5], lead=1, parameters=parameters))
+        column, row, log_variance, log_stride, log_intensity = parameters.unbind(1)
         centre = torch.stack([(height - 1 + (height + 1) * row) / 2, (width - 1 + (width + 1) * column) / 2], 1)
         stride = (max(height, width) - 1) / max(n - 1, 1) * log_stride.exp()
         steps = torch.arange(n).to(stride) - (n - 1) / 2
@@ -85,6 +87,7 @@ class LSTM(nn.Module):
 
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
+        inputs, hidden = checks.whole(inputs=inputs, hidden=hidden)
         self.cell, self.first = nn.LSTMCell(inputs, hidden), nn.Parameter(torch.zeros(hidden))
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
