@@ -8,12 +8,14 @@ Each gives back what it was given, so that a constructor says once what its argu
 ((500, 500), (1, 28, 28))
 >>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1)
 ([0.5, 0], 0.1)
->>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
-('minimax', 'Tanh')
->>> floats(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
-(tensor([1., 1.]), tensor([1, 0]))
+>>> one_of(["minimax", "least-squares"], game="minimax"), words(changes=["lr"]), made_by(activation=torch.nn.Tanh).__name__
+('minimax', ['lr'], 'Tanh')
+>>> flag(skips=True), net(encoder=torch.nn.ReLU()), ends((3,), z=torch.zeros(5, 3)).shape  # (..., 3)
+(True, ReLU(), torch.Size([5, 3]))
 >>> sized("batch", 3, ..., x=torch.zeros(5, 3, 2)).shape
 torch.Size([5, 3, 2])
+>>> floats(a=torch.ones(2)), bits(x=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
+(tensor([1., 1.]), tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
 ...     labels(torch.tensor([7]), classes=3), trusting()
 (tensor([7]), True)
@@ -24,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any
 
@@ -35,7 +38,7 @@ _trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 
 @contextmanager
 def trusted() -> Iterator[None]:
-    """Within, `items`, `labels` and `floats` take data for granted."""
+    """Within, what looks at tensors takes them for granted."""
     token = _trusted.set(True)
     try:
         yield
@@ -44,7 +47,7 @@ def trusted() -> Iterator[None]:
 
 
 def trusting() -> bool:
-    """Whether data are taken for granted."""
+    """Whether tensors are taken for granted."""
     return _trusted.get()
 
 
@@ -67,7 +70,8 @@ def whole(least: int = 1, most: float = math.inf, **named: Any) -> Any:
         good = isinstance(value, Integral) and not isinstance(value, bool)
         if not good or not least <= value <= most:
             bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-            raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {_said(value)}")
+            said = _said(value) + "; labels go by name: y=" * (name in ("k", "n") and isinstance(value, Tensor))
+            raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {said}")
         return int(value)
 
     return _each(named, check)
@@ -77,9 +81,10 @@ def wholes(least: int = 1, empty: bool = False, **named: Any) -> Any:
     """Sequences of whole numbers, as tuples."""
 
     def check(name, value):
-        if not isinstance(value, Iterable) or isinstance(value, str | Tensor) or not (empty or len(tuple(value))):
+        parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | Tensor) else None
+        if parts is None or not (parts or empty):
             raise TypeError(f"{name} must be a sequence of whole numbers, such as (8, 8), not {_said(value)}")
-        return tuple(whole(least, **{f"{name}[{i}]": part}) for i, part in enumerate(value))
+        return tuple(whole(least, **{f"{name}[{i}]": part}) for i, part in enumerate(parts))
 
     return _each(named, check)
 
@@ -103,7 +108,18 @@ def number(
             bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
             problem = f"{name} must be a finite number {bounds}".rstrip()
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
-        return value if isinstance(value, int | float | Tensor) else float(value)
+        return value if scalar else int(value) if isinstance(value, Integral) else float(value)
+
+    return _each(named, check)
+
+
+def flag(**named: Any) -> Any:
+    """True or False."""
+
+    def check(name, value):
+        if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":  # NumPy's
+            raise TypeError(f"{name} must be True or False, not {_said(value)}")
+        return bool(value)
 
     return _each(named, check)
 
@@ -125,18 +141,48 @@ def one_of(words: Iterable[str], **named: Any) -> Any:
     def check(name, value):
         if not isinstance(value, str) or value not in words:
             raise unknown(name, value, words)
+        return str(value)
+
+    return _each(named, check)
+
+
+def words(**named: Any) -> Any:
+    """Sequences of words, not one word alone."""
+
+    def check(name, value):
+        if isinstance(value, str) or not (isinstance(value, Iterable) and all(isinstance(part, str) for part in value)):
+            raise TypeError(f'{name} must be a sequence of words, such as ("lr",), not {_said(value)}')
         return value
 
     return _each(named, check)
 
 
-def made_by(**named: Any) -> Any:
-    """Classes or functions that make something: nn.ReLU, not nn.ReLU()."""
+def made_by(of: type = object, **named: Any) -> Any:
+    """Classes or functions that make something: nn.ReLU, not nn.ReLU(). of: what, made without arguments."""
 
     def check(name, value):
-        if not callable(value) or isinstance(value, torch.nn.Module):
-            such = "such as nn.ReLU or torch.optim.Adam"
-            raise TypeError(f"{name} must be a class or a function that makes one, {such}, not {_said(value)}")
+        good = callable(value) and not isinstance(value, torch.nn.Module)
+        try:
+            if of is not object:
+                signature(value).bind()
+                good &= not isinstance(value, type) or issubclass(value, of)
+        except (TypeError, ValueError):  # such as torch.relu, which wants an argument
+            good = False
+        if not good:
+            raise TypeError(
+                f"{name} must be a class or a function that makes one, such as nn.ReLU or torch.optim.Adam, not {_said(value)}"
+            )
+        return value
+
+    return _each(named, check)
+
+
+def net(**named: Any) -> Any:
+    """Modules: nn.Linear(2, 8), not nn.Linear, and no functions, whose parameters nobody would find."""
+
+    def check(name, value):
+        if not isinstance(value, torch.nn.Module):
+            raise TypeError(f"{name} must be a net, an instance of nn.Module, not {_said(value)}")
         return value
 
     return _each(named, check)
@@ -154,10 +200,38 @@ def tensor(**named: Any) -> Any:
     return _each(named, check)
 
 
+def floats(**named: Any) -> Any:
+    """Tensors of floating-point numbers, at least one, so that they have a mean."""
+    for name, value in named.items():
+        if not trusting() and (not tensor(**{name: value}).is_floating_point() or value.numel() == 0):
+            what = f"{value.dtype} of shape {tuple(value.shape)}"
+            raise ValueError(f"{name} must be a tensor of floating-point numbers, at least one, not {what}")
+    return _each(named, lambda name, value: value)
+
+
+def bits(**named: Any) -> Any:
+    """Tensors of 0 and 1 and nothing else; looked at only where data are not `trusted`.
+
+    >>> bits(x=torch.tensor([0, 0.5]))
+    Traceback (most recent call last):
+        ...
+    ValueError: units are 0 or 1, but x runs from 0 to 0.5
+    """
+
+    def check(name, value):
+        if not trusting() and not ((tensor(**{name: value}) == 0) | (value == 1)).all():
+            raise ValueError(f"units are 0 or 1, but {name} runs from {value.min():.4g} to {value.max():.4g}")
+        return value
+
+    return _each(named, check)
+
+
 def sized(*wanted: Any, **named: Any) -> Any:
     """Tensors of a shape, in which a word stands for any number, and an ellipsis at the end for any further dimensions."""
 
     def check(name, value):
+        if trusting():
+            return value
         found = tuple(tensor(**{name: value}).shape)
         full = (*wanted[:-1], *found[len(wanted) - 1 :]) if wanted[-1] is ... else wanted
         if len(full) != len(found) or any(a != b and not isinstance(a, str) for a, b in zip(full, found)):
@@ -166,15 +240,6 @@ def sized(*wanted: Any, **named: Any) -> Any:
         return value
 
     return _each(named, check)
-
-
-def floats(**named: Any) -> Any:
-    """Tensors of floating-point numbers, at least one, so that they have a mean."""
-    for name, value in named.items():
-        if not _trusted.get() and (not tensor(**{name: value}).is_floating_point() or value.numel() == 0):
-            what = f"{value.dtype} of shape {tuple(value.shape)}"
-            raise ValueError(f"{name} must be a tensor of floating-point numbers, at least one, not {what}")
-    return _each(named, lambda name, value: value)
 
 
 def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:
@@ -210,6 +275,23 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
             hint = f"x.flatten(1), or {hint}"
         raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}")
     return x
+
+
+def ends(*shapes: Sequence[int], lead: int | None = None, **named: Any) -> Any:
+    """Tensors whose last dimensions are one of `shapes`, under `lead` others, or under any number."""
+
+    def check(name, value):
+        if trusting():
+            return value
+        found = tuple(tensor(**{name: value}).shape)
+        cuts = [(tuple(s), len(found) - len(s)) for s in shapes]
+        if not any(n >= 0 and found[n:] == s and lead in (None, n) for s, n in cuts):
+            wanted = " or ".join(f"({', '.join(map(str, ['batch' if lead == 1 else '...', *s]))})" for s in shapes)
+            name = {"z": "z, the latents,"}.get(name, name)
+            raise ValueError(f"{name} must have shape {wanted}, not {found}")
+        return value
+
+    return _each(named, check)
 
 
 def labels(y: Any, classes: int, n: int | None = None) -> Tensor:

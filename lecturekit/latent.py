@@ -17,7 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from lecturekit.model import Batch, GenerativeModel, Terms
+from lecturekit import checks
+from lecturekit.model import Batch, GenerativeModel, Terms, evaluating
 
 
 class LatentVariableModel(GenerativeModel):
@@ -49,10 +50,14 @@ class LatentVariableModel(GenerativeModel):
         """p(x | z) for z (..., B, *latent shape), a batch of (..., B) distributions over items."""
         raise NotImplementedError
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
         """Also ValueError for data outside the support of p(x | z)."""
-        super().check(x, y)
-        p = self.decode(self.prior(y).mean, y)
+        super().check(x, y, stream)
+        if stream is not None:
+            return
+        first = None if y is None else y[:1]
+        with evaluating(self):
+            p = self.decode(self.prior(first).mean, first)
         if not p.support.check(x).all():
             raise ValueError(
                 f"the data lie outside the support of this model's likelihood ({p.support}): they run from {x.min():.4g} "
@@ -63,6 +68,7 @@ class LatentVariableModel(GenerativeModel):
         self, x: Tensor, k: int = 1, y: Tensor | None = None
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
         """Draw z_1..z_k from q(z | x) for each item; return log p(x, z_i) and log q(z_i | x)."""
+        x, k = checks.items(x, self.event_shape, type(self).__name__), checks.whole(k=k)
         q = self.encode(x, y)
         self.reparameterized = q.has_rsample
         z = q.rsample((k,)) if q.has_rsample else q.sample((k,))
@@ -72,9 +78,7 @@ class LatentVariableModel(GenerativeModel):
 
     def log_weights(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, "k batch"]:
         """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
-        if k < 1:
-            raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
-        log_joint, log_q = self.paths(x, k, y)
+        log_joint, log_q = self.paths(x, checks.whole(k=k), y)
         return log_joint - log_q
 
     def elbo(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, " batch"]:
@@ -106,6 +110,7 @@ class LatentVariableModel(GenerativeModel):
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """z ~ p(z), then x ~ p(x | z): (n, *event_shape)."""
+        n, y = self.asked(n, y)
         with torch.no_grad():
             prior = self.prior(y)  # one distribution for all, or, where it depends on y, a batch of n
             return self.decode(prior.sample(() if prior.batch_shape else (n,)), y).sample()

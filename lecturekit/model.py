@@ -134,8 +134,12 @@ class GenerativeModel(nn.Module):
             checks.items(x, self.event_shape, type(self).__name__)
             if x.is_floating_point() and not x.isfinite().all():
                 raise ValueError("the data are not finite: there is a nan or an inf among them")
-            if self.classes is not None:
-                checks.labels(y, self.classes, len(x))
+            self.conditions(y, len(x))
+
+    def conditions(self, y: Tensor | None, n: int | None = None) -> Tensor | None:
+        """y as this model takes it, one for each of n items, or ValueError: labels if it has classes; None if it takes
+        none. A model given something else overrides this."""
+        return None if self.classes is None else checks.labels(y, self.classes, n)
 
     def check_scale(self, x: Tensor) -> None:
         """Raise ValueError if these items taken together are on another scale than the model's: from 0 to 1, say, where it
@@ -144,11 +148,10 @@ class GenerativeModel(nn.Module):
     def asked(self, n: int, y: Tensor | None) -> tuple[int, Tensor | None]:
         """What `sample` is asked for: how many items, and their labels if the model has classes; ValueError otherwise."""
         n = checks.whole(0, n=n)
-        if self.classes is not None:
-            return n, checks.labels(y, self.classes, n).to(device_of(self))
-        if y is not None:
+        given = self.conditions(y, n)
+        if given is None and y is not None:
             raise ValueError(f"this {type(self).__name__} is no distribution given a label: sample(n), without y")
-        return n, None
+        return n, None if given is None else given.to(device_of(self))
 
     def start(self, draw: Callable[[int], Batch]) -> None:
         """Set what depends on the data (ActNorm, visible biases, a reference batch), once, before the first step.
@@ -203,6 +206,7 @@ def own_rng(device: torch.device, seed: int) -> Iterator[None]:
     >>> torch.equal(torch.get_rng_state(), before)
     True
     """
+    seed = checks.whole(-(2**63), 2**64 - 1, seed=seed)
     before = [(generator, generator.get_state()) for generator in generators(device)]
     for generator, _ in before:
         generator.manual_seed(seed)
@@ -252,7 +256,7 @@ def evaluating(model: nn.Module, seed: int | None = 0) -> Iterator[torch.device]
     >>> model.training
     True
     """
-    modes = {module: module.training for module in model.modules()}
+    modes = {module: module.training for module in checks.net(model=model).modules()}
     device = device_of(model)
     model.eval()
     try:

@@ -12,16 +12,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import (
-    Bernoulli,
-    Categorical,
-    Distribution,
-    Independent,
-    MultivariateNormal,
-    Normal,
-    constraints,
-)
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints, register_kl
 from torch.nn import functional as F
+
+from lecturekit import checks
 
 
 def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
@@ -34,8 +28,9 @@ def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> 
       (2): Linear(in_features=500, out_features=2, bias=True)
     )
     """
+    checks.made_by(nn.Module, activation=activation)
     layers = []
-    for a, b in pairwise(sizes):
+    for a, b in pairwise(checks.wholes(sizes=sizes)):
         layers += [nn.Linear(a, b), activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -101,6 +96,35 @@ def correlated_gaussian(mean: Tensor, factor: Tensor) -> MultivariateNormal:
     return MultivariateNormal(full_precision(mean), scale_tril=full_precision(factor), validate_args=False)
 
 
+class Categorical(torch.distributions.Categorical):
+    """torch's, with a KL divergence from logits: finite where a probability is 0 in float32.
+
+    >>> p, q = categorical(torch.tensor([200.0, 0.0])), categorical(torch.tensor([0.0, 200.0]))
+    >>> torch.distributions.kl_divergence(p, q)
+    tensor(200.)
+    """
+
+
+@register_kl(Categorical, Categorical)
+def _kl_categorical(p: Categorical, q: Categorical) -> Tensor:
+    return (p.probs * (p.logits - q.logits)).masked_fill(p.probs == 0, 0).sum(-1)
+
+
+class Bernoulli(torch.distributions.Bernoulli):
+    """torch's, with a KL divergence from logits: right, with its gradient, where a probability is 1 in float32 (logit 17).
+
+    >>> torch.distributions.kl_divergence(bernoulli(torch.tensor([200.0]), 1), bernoulli(torch.tensor([-200.0]), 1))
+    tensor(200.)
+    """
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _kl_bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
+    sign = torch.where(p.logits < 0, -1.0, 1.0)  # of the likelier value, whose probability loses no digit
+    a, b = sign * p.logits, sign * q.logits
+    return F.logsigmoid(a) - F.logsigmoid(b) + torch.sigmoid(-a) * (b - a)
+
+
 def categorical(logits: Tensor) -> Categorical:
     """Whole numbers 0..K-1 from unnormalized log probabilities (..., K).
 
@@ -148,7 +172,7 @@ class DiscretizedLogistic(Distribution):
         return {}
 
     def __init__(self, loc: Tensor, log_scale: Tensor, levels: int = 256):
-        self.loc, self.scale, self.levels = loc, log_scale.exp(), levels
+        self.loc, self.scale, self.levels = loc, log_scale.exp(), checks.whole(2, levels=levels)
         super().__init__(loc.shape, validate_args=False)
 
     @property
@@ -180,8 +204,8 @@ class DiscretizedLogistic(Distribution):
             return level.round().clamp(0, self.levels - 1)
 
 
-# A pixel that never changes would drive a free scale to 0 and the density to infinity; e^-7 is under a quarter of an
-# 8-bit level.
+# A pixel that never changes would drive a free scale to 0 and the density to infinity. In the units of the data: for
+# those that run from 0 to 1, e^-7 is under a quarter of an 8-bit level; data of a far smaller scale must be scaled up.
 SMALLEST_LOG_SCALE = -7.0
 
 
@@ -194,6 +218,8 @@ def location_and_scale(parameters: Tensor, event_dims: int) -> tuple[Tensor, Ten
     >>> location_and_scale(torch.tensor([1.0, -9.0]), event_dims=1)
     (tensor([1.]), tensor([-7.]))
     """
+    if (n := parameters.shape[-event_dims]) % 2:
+        raise ValueError(f"need as many locations as log scales, not {n} numbers in all")
     location, log_scale = full_precision(parameters).chunk(2, dim=-event_dims)
     return location, log_scale.clamp(min=SMALLEST_LOG_SCALE)
 

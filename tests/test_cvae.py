@@ -60,6 +60,78 @@ def test_each_net_sees_y(which):
     assert (ask(Y).mean != ask(other).mean).any(-1).all()
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("conditional_prior", [False, True])
+@pytest.mark.parametrize("condition, y", [(3, Y), ((1, 2, 2), PART)])
+def test_a_pass_by_hand(condition, y, conditional_prior, likelihood):
+    """The nets' own numbers, and the formulas: the loss's parts and the weights, with the gradients of every net."""
+    m = CVAE(
+        (1, 2, 3), condition, latent=2, hidden=(6, 5), activation=torch.nn.Tanh,
+        conditional_prior=conditional_prior, likelihood=likelihood,
+    ).double()  # fmt: skip
+    given = torch.eye(3, dtype=torch.float64)[y] if condition == 3 else y.flatten(1)
+    torch.manual_seed(1)
+    noise = torch.randn(5, 2, dtype=torch.float64)
+    out = m.encoder(torch.cat([X.flatten(1), given], 1))
+    mean, log_scale = out[:, :2], out[:, 2:]
+    prior = m.prior_net(given) if conditional_prior else torch.zeros(5, 4, dtype=torch.float64)
+    z = mean + log_scale.exp() * noise
+    out = m.decoder(torch.cat([z, given], 1))
+    if likelihood == "bernoulli":
+        log_px = (X.flatten(1) * out - torch.log1p(out.exp())).sum(1)
+    else:  # locations first
+        log_px = Normal(out[:, :6], out[:, 6:].exp()).log_prob(X.flatten(1)).sum(1)
+    ratio = (2 * (log_scale - prior[:, 2:])).exp() + ((mean - prior[:, :2]) / prior[:, 2:].exp()) ** 2
+    kl = 0.5 * (ratio - 1 - 2 * (log_scale - prior[:, 2:])).sum(1)
+    log_pz = Normal(prior[:, :2], prior[:, 2:].exp()).log_prob(z).sum(1)
+    log_q = Normal(mean, log_scale.exp()).log_prob(z).sum(1)
+    torch.manual_seed(1)
+    terms = m.loss(Batch(X, y))
+    torch.manual_seed(1)
+    weights = m.log_weights(X, 1, y)[0]
+    torch.testing.assert_close(terms["kl"], kl.mean())
+    torch.testing.assert_close(terms["reconstruction"], log_px.mean())
+    torch.testing.assert_close(weights, log_px + log_pz - log_q)
+    parameters = list(m.parameters())
+    for ours, theirs in ((terms["loss"], (kl - log_px).mean()), (weights.sum(), (log_px + log_pz - log_q).sum())):
+        torch.testing.assert_close(ours, theirs)
+        slopes = [torch.autograd.grad(one, parameters, retain_graph=True) for one in (ours, theirs)]
+        for a, b in zip(*slopes, strict=True):
+            torch.testing.assert_close(a, b)
+
+
+def test_the_hidden_layers_of_each_net():
+    m = CVAE(
+        (1, 2, 3), 3, latent=2, hidden=(6, 5), activation=torch.nn.Tanh, conditional_prior=True, likelihood="gaussian"
+    )
+    sizes = lambda net: [(one.in_features, one.out_features) for one in net if isinstance(one, torch.nn.Linear)]
+    assert sizes(m.encoder) == [(9, 6), (6, 5), (5, 4)] and sizes(m.prior_net) == [(3, 6), (6, 5), (5, 4)]
+    assert sizes(m.decoder) == [(5, 5), (5, 6), (6, 12)]  # in reverse
+    assert all(isinstance(net[1], torch.nn.Tanh) for net in (m.encoder, m.decoder, m.prior_net))
+    both = SemiSupervisedVAE(
+        (1, 2, 3), classes=4, latent=2, hidden=(6, 5), activation=torch.nn.Tanh, likelihood="gaussian"
+    )
+    assert sizes(both.classifier) == [(6, 6), (6, 5), (5, 4)] and isinstance(both.classifier[1], torch.nn.Tanh)
+    assert sizes(both.given_y.decoder) == [(6, 5), (5, 6), (6, 12)]
+    assert isinstance(both.given_y.decode(torch.zeros(5, 2), Y).base_dist, Normal)
+
+
+def test_the_estimate_from_the_prior_by_hand():
+    """log of the mean of p(x | z) over k draws, one set of draws for each item, from the item's own prior."""
+    for conditional_prior in (False, True):
+        model = labelled(latent=2, conditional_prior=conditional_prior)
+        model.decoder[0].weight.data[:, :2] *= 4
+        torch.manual_seed(2)
+        found = model.monte_carlo(X, 5, Y)  # as many draws as items
+        torch.manual_seed(2)
+        noise, p = torch.randn(5, 5, 2, dtype=torch.float64), model.prior(Y)
+        z = p.mean + p.stddev * noise
+        logits = model.decoder(torch.cat([z, torch.eye(3, dtype=torch.float64)[Y].expand(5, 5, 3)], -1))
+        each = (X.flatten(1) * logits - torch.log1p(logits.exp())).sum(-1).exp()
+        torch.testing.assert_close(found, (each.sum(0) / 5).log())
+        assert not found.requires_grad
+
+
 def test_the_loss_is_minus_the_elbo():
     model = labelled(latent=2, conditional_prior=True)
     torch.manual_seed(0)
@@ -90,31 +162,24 @@ def test_with_one_class_it_is_a_vae(likelihood):
     torch.testing.assert_close(found, expected)
 
 
-def test_samples_are_one_per_condition():
-    model = labelled(latent=2)
+@pytest.mark.parametrize("conditional_prior", [False, True])
+def test_samples_are_one_per_condition(conditional_prior):
+    model = labelled(latent=2, conditional_prior=conditional_prior)
+    model.decoder[0].weight.data[:, :2] *= 8  # so that the mean of the prior makes other pictures
     y = torch.tensor([0, 1, 2]).repeat(30_000)
     found = model.sample(len(y), y)
     torch.manual_seed(3)
     z = torch.randn(30_000, 2, dtype=torch.float64)
     for label in range(3):
         with torch.no_grad():
-            expected = model.decode(z, torch.full((30_000,), label)).mean.mean(0)
+            p = model.prior(torch.full((30_000,), label))
+            expected = model.decode(p.mean + p.stddev * z, torch.full((30_000,), label)).mean.mean(0)
         torch.testing.assert_close(found[y == label].mean(0), expected, atol=0.015, rtol=0)
 
 
 def test_what_a_cvae_refuses():
     model = labelled()
-    with pytest.raises(ValueError, match="given y: pass y="):
-        model.elbo(X)
-    with pytest.raises(ValueError, match="whole numbers"):
-        model.elbo(X, 1, PART)
-    with pytest.raises(ValueError, match=r"\(batch, 1, 2, 2\)"):
-        conditioned().elbo(X, 1, X)
-    with pytest.raises(ValueError, match="3 conditions"):
-        model.sample(3, Y)
-    with pytest.raises(ValueError, match="not 'poisson'"):
-        labelled(likelihood="poisson")
-    with pytest.raises(ValueError, match="given y"):
+    with pytest.raises(ValueError, match="pass y="):
         fit(model.float(), X.float(), epochs=1, progress=False)
     with pytest.raises(ValueError, match="0 to 2, not 0 to 3"):
         fit(model, (X.float(), torch.tensor([0, 1, 2, 3, 0])), epochs=1, progress=False)
@@ -193,9 +258,44 @@ def test_the_loss_is_eq_9():
     said = model.classify(X[:2]).log_prob(Y[:2]).mean()
     torch.testing.assert_close(terms["loss"], -(few.sum() + many.sum()) / 7 - said)
     torch.testing.assert_close(terms["unlabelled"], many.mean())
+    torch.testing.assert_close(terms["labelled"], few.mean())
+    torch.testing.assert_close(terms["label"], said)
+    right = model.classify(X[:2]).probs.argmax(-1)
+    for y, share in ((right, 0.0), ((right + 1) % 3, 1.0), (torch.stack([right[0], (right[1] + 1) % 3]), 0.5)):
+        assert model.loss(Batch(X, streams={"labelled": Batch(X[:2], y)}))["error"] == share
     model.weight = 3.0
     torch.manual_seed(0)
     torch.testing.assert_close(model.loss(batch)["loss"], terms["loss"] - 2 * said)
+
+
+def test_without_labels_all_classes_are_drawn_alike(monkeypatch):
+    model, seen = semi(), []
+    monkeypatch.setattr(model.given_y, "sample", lambda n, y: seen.append(y) or torch.zeros(n, 1, 2, 3))
+    model.sample(6000)
+    assert (torch.bincount(seen[0], minlength=3) - 2000).abs().max() < 200
+
+
+def test_the_bound_on_unlabelled_items_by_hand():
+    """Eq. 7, item by item and class by class, on the same noise, with the gradients of the classifier and of both nets."""
+    model = semi()
+    torch.manual_seed(3)
+    found = model.unlabelled_bound(X)
+    torch.manual_seed(3)
+    copies, labels = torch.cat([X, X, X]), torch.tensor([0] * 5 + [1] * 5 + [2] * 5)
+    reconstruction, kl = model.given_y.halves(copies, labels)
+    log_q = model.classifier(X.flatten(1)).log_softmax(-1)
+    expected = [
+        sum(
+            log_q[i, c].exp() * (reconstruction[5 * c + i] - kl[5 * c + i] - math.log(3) - log_q[i, c])
+            for c in range(3)
+        )
+        for i in range(5)
+    ]
+    torch.testing.assert_close(found, torch.stack(expected))
+    weights = torch.arange(1.0, 6.0, dtype=torch.float64)  # items of different weight
+    slopes = [torch.autograd.grad(weights @ one, list(model.parameters())) for one in (found, torch.stack(expected))]
+    for a, b in zip(*slopes, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_two_streams_train_it_and_labels_are_learned():

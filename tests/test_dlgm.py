@@ -107,6 +107,64 @@ def test_the_loss_is_minus_the_elbo(covariance):
     assert abs(sampled.mean() - closed.mean()) < 5 * error
 
 
+def test_a_pass_by_hand():
+    """The diagonal q from its nets' own numbers, eqs. 1 to 4 and 7: the loss's parts and the weights, with all gradients."""
+    m = model(skips=True)
+    torch.manual_seed(1)
+    noise = [torch.randn(5, n, dtype=torch.float64) for n in (3, 2, 2)]  # the layers' draws come one after the other
+    outs = [net(X.flatten(1)) for net in m.recognition]
+    means, log_scales = ([out.chunk(2, -1)[half] for out in outs] for half in (0, 1))
+    xi = [mean + log_scale.exp() * eps for mean, log_scale, eps in zip(means, log_scales, noise, strict=True)]
+    kl = [0.5 * (a**2 + (2 * s).exp() - 1 - 2 * s).sum(-1) for a, s in zip(means, log_scales, strict=True)]
+    logits = m.decode(torch.cat(xi, -1)).base_dist.logits.flatten(1)
+    log_px = (X.flatten(1) * logits - torch.log1p(logits.exp())).sum(1)
+    log_ratio = sum(
+        (Normal(0.0, 1.0).log_prob(z) - Normal(a, s.exp()).log_prob(z)).sum(-1)
+        for z, a, s in zip(xi, means, log_scales, strict=True)
+    )
+    torch.manual_seed(1)
+    terms = m.loss(Batch(X))
+    torch.manual_seed(1)
+    weights = m.log_weights(X, 1)[0]
+    for i in range(3):
+        torch.testing.assert_close(terms[f"kl_{i + 1}"], kl[i].mean())
+        torch.testing.assert_close(m.kl(X)[:, i], kl[i])
+    torch.testing.assert_close(terms["reconstruction"], log_px.mean())
+    for ours, theirs in ((terms["loss"], (sum(kl) - log_px).mean()), (weights.sum(), (log_px + log_ratio).sum())):
+        slopes = [torch.autograd.grad(one, list(m.parameters()), retain_graph=True) for one in (ours, theirs)]
+        torch.testing.assert_close(ours, theirs)
+        for a, b in zip(*slopes, strict=True):
+            torch.testing.assert_close(a, b)
+    torch.testing.assert_close(m.codes(X), torch.cat(means, -1))
+
+
+def test_free_bits_are_of_the_batchs_mean_and_of_each_layer():
+    """Items on both sides of the free bits, layers too; and with warm-up the weight falls on what is paid."""
+    m = model(latents=(3, 2))
+    m.recognition[0][-1].weight.data *= 6  # so that items differ
+    kl = m.kl(X)
+    free = kl.mean(0)[0].item() - 0.05
+    assert (kl[:, 0] < free).any() and (kl[:, 0] > free).any() and kl[:, 1].max() < free
+    paid = kl.mean(0)[0] + free  # the second layer pays for what it may have
+    for warm_up, progress, weight in ((0.0, 0.2, 1.0), (0.5, 0.2, 0.4), (0.5, 0.0, 0.0), (1.0, 0.2, 0.2)):
+        m.free_bits, m.warm_up = free, warm_up
+        terms = m.loss(Batch(X, progress=torch.tensor(progress)))
+        torch.testing.assert_close(terms["loss"], weight * paid - terms["reconstruction"])
+        torch.testing.assert_close(torch.stack([terms["kl_1"], terms["kl_2"]]), kl.mean(0))
+
+
+def test_the_nets_are_those_of_the_docstring():
+    m = DLGM((1, 3, 2), latents=(4, 3, 2), hidden=5, activation=torch.nn.ReLU, skips=True, covariance="rank-one")
+    kinds = lambda net: [
+        (one.in_features, one.out_features) if isinstance(one, torch.nn.Linear) else type(one).__name__
+        for one in net.modules()
+        if not list(one.children())
+    ]
+    assert kinds(m.noise) == [(4, 5), (3, 5), (2, 5)] and kinds(m.direct) == [(5, 6), (5, 6)]
+    assert kinds(m.between) == [(5, 5), "ReLU", (5, 5)] * 2 and kinds(m.out) == ["ReLU", (5, 5), "ReLU", (5, 6)]
+    assert [kinds(net) for net in m.recognition] == [[(6, 5), "ReLU", (5, 5), "ReLU", (5, 3 * n)] for n in (4, 3, 2)]
+
+
 def test_warm_up_weighs_the_kl_and_free_bits_forgive_it():
     def terms(progress=None, **options):
         torch.manual_seed(0)
@@ -140,10 +198,3 @@ def test_dreg_keeps_the_whole_of_q_fixed(covariance):
     torch.testing.assert_close(nets.detached(q).log_prob(z), q.log_prob(z))
     torch.testing.assert_close(q.variance, torch.cat([part.variance for part in q.parts], -1))
     assert IWAE(m, 3, "dreg").loss(Batch(X))["loss"].isfinite()
-
-
-def test_bad_requests():
-    with pytest.raises(ValueError, match="rank-one"):
-        DLGM(covariance="full")
-    with pytest.raises(ValueError, match="need a layer"):
-        DLGM(latents=())

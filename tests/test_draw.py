@@ -53,6 +53,78 @@ def test_one_step_without_attention_is_a_vae():
     torch.testing.assert_close(ours, theirs)
 
 
+def filters(middle, stride, variance, n, size):
+    """[1, eq. 19, 20, 25, 26] with pixels counted from 1, filter by filter: (B, n, size)."""
+    rows = []
+    for i in range(1, n + 1):
+        mean = middle + (i - n / 2 - 0.5) * stride
+        row = torch.stack([torch.exp(-((a - mean) ** 2) / (2 * variance)) for a in range(1, size + 1)], -1)
+        rows.append(row / row.sum(-1, keepdim=True))
+    return torch.stack(rows, 1)
+
+
+def window_by_hand(parameters, n):
+    """F_Y, F_X and gamma of [1, eq. 21 to 24] for images of 5 rows and 7 columns."""
+    g_x, g_y = 8 / 2 * (parameters[:, 0] + 1), 6 / 2 * (parameters[:, 1] + 1)
+    variance, stride, gamma = parameters[:, 2].exp(), 6 / max(n - 1, 1) * parameters[:, 3].exp(), parameters[:, 4].exp()
+    return filters(g_y, stride, variance, n, 5), filters(g_x, stride, variance, n, 7), gamma[:, None, None, None]
+
+
+@pytest.mark.parametrize("options", [{}, {"read_size": 2, "write_size": 3}, {"read_size": 3}, {"write_size": 1}])
+def test_a_pass_by_hand(options):
+    """Eqs. 3 to 8 of [1] written out for three items and three steps: the loss's parts, the weights, and every gradient."""
+    m, x = drawer(**options), bits(3)
+    read, write = options.get("read_size"), options.get("write_size")
+
+    def pass_by_hand():
+        torch.manual_seed(5)
+        h_enc, c_enc = m.encoder.first.expand(3, 4), torch.zeros(3, 4)
+        h_dec, c_dec = m.decoder.first.expand(3, 4), torch.zeros(3, 4)
+        canvas, kl, log_q, log_pz = m.blank.expand(3, *SHAPE), 0.0, 0.0, 0.0
+        for _ in range(3):
+            error = x - 1 / (1 + torch.exp(-canvas))
+            if read is None:
+                seen = torch.cat([x.flatten(1), error.flatten(1)], 1)
+            else:
+                f_y, f_x, gamma = window_by_hand(m.to_read(h_dec), read)
+                patches = [gamma * torch.einsum("bnh,bchw,bmw->bcnm", f_y, image, f_x) for image in (x, error)]
+                seen = torch.cat([patch.flatten(1) for patch in patches], 1)
+            h_enc, c_enc = m.encoder.cell(torch.cat([seen, h_dec], 1), (h_enc, c_enc))
+            mean, log_scale = m.to_latent(h_enc)[:, :2], m.to_latent(h_enc)[:, 2:]
+            noise = torch.randn(3, 2)
+            z = mean + log_scale.exp() * noise
+            kl = kl + 0.5 * (mean**2 + (2 * log_scale).exp() - 1 - 2 * log_scale).sum(1)
+            log_q = log_q - (noise**2 / 2 + log_scale + math.log(2 * math.pi) / 2).sum(1)
+            log_pz = log_pz - (z**2 / 2 + math.log(2 * math.pi) / 2).sum(1)
+            h_dec, c_dec = m.decoder.cell(z, (h_dec, c_dec))
+            if write is None:
+                canvas = canvas + m.to_patch(h_dec).reshape(3, *SHAPE)
+            else:
+                f_y, f_x, gamma = window_by_hand(m.to_write(h_dec), write)
+                patch = m.to_patch(h_dec).reshape(3, 2, write, write)
+                canvas = canvas + torch.einsum("bnh,bcnm,bmw->bchw", f_y, patch, f_x) / gamma
+        log_px = (x * canvas - torch.log1p(canvas.exp())).sum((1, 2, 3))
+        return kl, log_px, log_pz - log_q
+
+    kl, log_px, log_ratio = pass_by_hand()
+    torch.manual_seed(5)
+    terms = m.loss(Batch(x))
+    torch.testing.assert_close(terms["kl"], kl.mean())
+    torch.testing.assert_close(terms["reconstruction"], log_px.mean())
+    torch.testing.assert_close(terms["loss"], (kl - log_px).mean())
+    parameters = list(m.parameters())
+    ours, theirs = (torch.autograd.grad(loss, parameters) for loss in (terms["loss"], (kl - log_px).mean()))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+    torch.manual_seed(5)
+    weights = m.log_weights(x, 1)
+    torch.testing.assert_close(weights[0], log_px + log_ratio)
+    kl, log_px, log_ratio = pass_by_hand()
+    ours, theirs = (torch.autograd.grad(w.sum(), parameters) for w in (weights, log_px + log_ratio))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize("options", ATTENTION)
 def test_the_loss_is_minus_the_elbo_with_the_kl_in_closed_form(options):
     model, x = drawer(**options), bits(3)
@@ -140,10 +212,6 @@ def test_codes_are_means_over_paths():
     assert not torch.allclose(model.codes(x, draws=1)[:, 2:], codes[:, 2:])
 
 
-def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="images"):
-        DRAW((784,))
-    with pytest.raises(ValueError, match="at least 1"):
-        DRAW((1, 4, 4), read_size=0)
+def test_items_that_are_no_bits_are_refused():
     with pytest.raises(ValueError, match="support"):
         drawer().check(torch.full((2, *SHAPE), 0.5))

@@ -21,20 +21,37 @@ def gaussian(out):
     return Normal(mean, log_scale.exp())
 
 
-def test_paths_by_hand():
-    """log p(h2) + log p(h1 | h2) + log p(x | h1), and log q(h1 | x) + log q(h2 | h1), at the same draws."""
-    m = model()
+@pytest.mark.parametrize("latents, hidden", [((3, 2), ((5,), (4,))), ((3, 2, 4), ((6, 5), (4,), ()))])
+def test_paths_by_hand(latents, hidden):
+    """log p(h_L) + ... + log p(h1 | h2) + log p(x | h1), and log q(h1 | x) + log q(h2 | h1) + ..., at the same draws, with
+    the gradients of all nets: every draw has a path."""
+    torch.manual_seed(0)
+    m = HierarchicalVAE((1, 2, 3), latents=latents, hidden=hidden).double()
     torch.manual_seed(1)
     log_p, log_q = m.paths(X, 5)
     torch.manual_seed(1)
-    q1 = gaussian(m.up[0](X.flatten(1)))
-    h1 = q1.rsample((5,))
-    q2 = gaussian(m.up[1](h1))
-    h2 = q2.rsample()
-    torch.testing.assert_close(log_q, q1.log_prob(h1).sum(-1) + q2.log_prob(h2).sum(-1))
-    pixels = Bernoulli(logits=m.down[0](h1)).log_prob(X.flatten(1)).sum(-1)
-    expected = Normal(0.0, 1.0).log_prob(h2).sum(-1) + gaussian(m.down[1](h2)).log_prob(h1).sum(-1) + pixels
-    torch.testing.assert_close(log_p, expected)
+    below, expected_p, expected_q = X.flatten(1), 0.0, 0.0
+    for layer, n in enumerate(latents):
+        mean, log_scale = m.up[layer](below)[..., :n], m.up[layer](below)[..., n:]
+        noise = torch.randn(5, 4, n, dtype=torch.float64)
+        h = mean + log_scale.exp() * noise
+        expected_q = expected_q + Normal(mean, log_scale.exp()).log_prob(h).sum(-1)
+        out = m.down[layer](h)
+        p = Bernoulli(logits=out) if layer == 0 else gaussian(out)
+        expected_p = expected_p + p.log_prob(below).sum(-1)
+        below = h
+    expected_p = expected_p + Normal(0.0, 1.0).log_prob(below).sum(-1)
+    torch.testing.assert_close(log_q, expected_q)
+    torch.testing.assert_close(log_p, expected_p)
+    each = [
+        torch.autograd.grad((p - q).sum(), list(m.parameters())) for p, q in ((log_p, log_q), (expected_p, expected_q))
+    ]
+    for ours, theirs in zip(*each, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    sizes = [[net.in_features, net.out_features] for net in m.modules() if isinstance(net, torch.nn.Linear)]
+    if len(latents) == 3:  # up, with the hidden layers as given, and down, in reverse
+        up = [[6, 6], [6, 5], [5, 6], [3, 4], [4, 4], [2, 8]]
+        assert sizes == up + [[3, 5], [5, 6], [6, 6], [2, 4], [4, 6], [4, 4]]
 
 
 def test_the_bound_rises_to_the_evidence():
@@ -84,8 +101,3 @@ def test_it_is_trained_by_the_same_loss_and_measured_by_the_same_bound():
     expected = -m.bound(X, 4).mean()
     torch.manual_seed(0)
     torch.testing.assert_close(IWAE(m, 4).loss(Batch(X))["loss"], expected)
-
-
-def test_layers_need_nets():
-    with pytest.raises(ValueError, match="1 for 2"):
-        HierarchicalVAE(latents=(3, 2), hidden=((5,),))

@@ -187,6 +187,9 @@ class Labelled(LatentVariableModel):
         super().__init__()
         self.shift = torch.nn.Parameter(torch.zeros(1))
 
+    def conditions(self, y, n=None):
+        return y
+
     def prior(self, y=None):
         return gaussian(y[:, None].float(), torch.zeros(len(y), 1))
 
@@ -225,9 +228,19 @@ def model_weights(model, x, y):
     return model.log_weights(x, 1, y)
 
 
-def test_k_below_one_is_refused(model, x):
-    with pytest.raises(ValueError, match="at least 1"):
-        model.bound(x, 0)
+def test_codes_are_the_means_of_q(model, x):
+    assert torch.equal(model.codes(x), model.encode(x).mean)
+
+
+def test_with_as_many_samples_as_items_the_average_is_over_the_samples(model, x):
+    torch.manual_seed(1)
+    log_w = model.log_weights(x, k=4)
+    for found, expected in ((model.bound, log_w.logsumexp(0) - math.log(4)), (model.elbo, log_w.mean(0))):
+        torch.manual_seed(1)
+        torch.testing.assert_close(found(x, 4), expected)
+    torch.manual_seed(1)
+    many = model.log_weights(x[:1].expand(4, -1), k=4)  # one item: every draw is its own
+    assert many.unique().numel() == 16
 
 
 def test_sample_has_the_moments_of_the_model(model):

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Normal
+from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+from torch.nn import functional as F
 
 from lecturekit import nets
 
@@ -101,6 +102,7 @@ def test_the_distribution_can_be_printed():
 
 
 def test_the_scale_has_a_floor():
+    assert nets.SMALLEST_LOG_SCALE == -7
     location, log_scale = nets.location_and_scale(torch.full((1, 4), -50.0), 1)
     assert location.tolist() == [[-50, -50]] and log_scale.tolist() == [[nets.SMALLEST_LOG_SCALE] * 2]
 
@@ -111,6 +113,73 @@ def test_location_and_scale_split_the_channels():
     assert torch.equal(location, parameters[:, :1]) and torch.equal(log_scale, parameters[:, 1:])
 
 
+def test_a_correlated_gaussian_is_made_by_its_factor():
+    mean, factor = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 0.0], [0.5, 1.5]])
+    p = nets.correlated_gaussian(mean, factor)
+    torch.testing.assert_close(p.covariance_matrix, factor @ factor.T)
+    assert torch.equal(p.mean, mean)
+
+
 def test_heads_do_not_validate():
     assert Normal.has_rsample
     nets.gaussian(torch.tensor([math.nan]), torch.zeros(1))  # validation would wait for the device, and raise here
+
+
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize(
+    "a, b", [(17, -17), (-17, 17), (20, -20), (200, -200), (-200, 200), (0.3, 17), (-1, 20), (20, 17), (5, 200)]
+)
+@pytest.mark.parametrize("head", ["bernoulli", "categorical"])
+def test_kl_from_large_logits_is_that_of_float64_with_its_gradient(head, a, b, independent):
+    """torch's own is inf, with finite wrong gradients, from a logit of 17 (bits) or 104 (categories) on."""
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        logits = [torch.tensor([[float(x), x / 3, 0.5]], dtype=dtype, requires_grad=True) for x in (a, b)]
+        if head == "bernoulli":
+            p, q = (nets.bernoulli(one, int(independent)) for one in logits)
+        else:
+            p, q = (torch.distributions.Independent(nets.categorical(one), int(independent)) for one in logits)
+        kl = kl_divergence(p, q)
+        assert kl.shape == p.batch_shape
+        found.append([kl.sum(), *torch.autograd.grad(kl.sum(), logits)])
+    for single, double in zip(*found, strict=True):
+        torch.testing.assert_close(single.double(), double, rtol=2e-5, atol=1e-6)
+    p, q = (one.detach().double() for one in logits)
+    if head == "bernoulli":  # by its definition: the expectation of log p - log q, over the two values
+        values = torch.stack(
+            [p.sigmoid() * (F.logsigmoid(p) - F.logsigmoid(q)), (-p).sigmoid() * (F.logsigmoid(-p) - F.logsigmoid(-q))]
+        )
+        expected = values.sum()
+    else:
+        expected = (p.softmax(-1) * (p.log_softmax(-1) - q.log_softmax(-1))).sum()
+    torch.testing.assert_close(found[1][0].detach(), expected)
+
+
+def test_kl_of_usual_logits_is_torchs():
+    a, b = torch.randn(2, 5, 4, dtype=torch.float64)
+    torch.testing.assert_close(
+        kl_divergence(nets.bernoulli(a, 1), nets.bernoulli(b, 1)),
+        kl_divergence(Bernoulli(logits=a), Bernoulli(logits=b)).sum(-1),
+    )
+    torch.testing.assert_close(
+        kl_divergence(nets.categorical(a), nets.categorical(b)),
+        kl_divergence(Categorical(logits=a), Categorical(logits=b)),
+    )
+    masked = nets.categorical(torch.tensor([0.0, 1.0, -math.inf]))  # a category that cannot be costs nothing
+    assert kl_divergence(masked, nets.categorical(torch.zeros(3))).isfinite()
+    assert kl_divergence(nets.categorical(torch.zeros(3)), masked) == math.inf
+    assert isinstance(nets.categorical(a), Categorical) and isinstance(nets.bernoulli(a, 1).base_dist, Bernoulli)
+    assert repr(nets.categorical(a)).startswith("Categorical(")
+
+
+def test_entropies_from_large_logits_are_finite():
+    """torch's own: from logits of 17 on wrong by less than float32 resolves beside 1, so they stay as they are."""
+    for logit in (17.0, 20.0, 200.0, -17.0, -200.0):
+        for head in (lambda x: nets.bernoulli(x, 1), nets.categorical):
+            single, double = (
+                torch.tensor([logit, 0.0], dtype=t, requires_grad=True) for t in (torch.float32, torch.float64)
+            )
+            ours, exact = head(single).entropy(), head(double).entropy()
+            torch.testing.assert_close(ours.double(), exact, atol=2e-6, rtol=1e-6)
+            slopes = torch.autograd.grad(ours, single)[0], torch.autograd.grad(exact, double)[0]
+            torch.testing.assert_close(slopes[0].double(), slopes[1], atol=2e-6, rtol=1e-6)

@@ -149,6 +149,20 @@ def test_the_default_nets_are_those_of_the_figure():
     assert narrowing == [5, 4, 4, 4, 5, 6]
 
 
+def test_what_the_options_choose():
+    """Levels and activation reach the nets and the likelihood."""
+    model = VAE((2,), latent=1, hidden=(3,), activation=nn.Tanh, likelihood="discretized-logistic", levels=4).double()
+    assert isinstance(model.encoder[1][1], nn.Tanh) and isinstance(model.decoder[1], nn.Tanh)
+    z = torch.tensor([[0.7]], dtype=torch.float64)
+    location, log_scale = model.decoder(z).chunk(2, -1)
+    masses = model.decode(z.expand(4, 1)).base_dist.log_prob(torch.arange(4.0).double()[:, None]).exp()
+    edges = (torch.arange(3).double() + 0.5)[:, None] / 3
+    below = torch.cat([torch.zeros(1, 2), torch.sigmoid((edges - location) / log_scale.exp()), torch.ones(1, 2)])
+    torch.testing.assert_close(masses, below.diff(dim=0))
+    with pytest.raises(ValueError, match="support"):
+        model.check(torch.tensor([[3, 4]]))
+
+
 def test_the_encoder_sees_levels_as_numbers_between_0_and_1():
     class Spy(nn.Module):
         def forward(self, x):
@@ -165,6 +179,10 @@ def test_data_outside_the_support_are_refused_with_the_view_to_use():
     model = VAE((1, 3, 4), latent=2, hidden=(5,))
     with pytest.raises(ValueError, match='view="binary"'):
         fit(model, torch.rand(8, 1, 3, 4), epochs=1, progress=False)
+    mostly = bits()
+    mostly[-1, 0, 0, 0] = 2
+    with pytest.raises(ValueError, match="support"):  # one pixel of all is enough
+        model.check(mostly.float())
     with pytest.raises(ValueError, match="support"):
         VAE((1, 3, 4), 2, (5,), likelihood="discretized-logistic").check(torch.full((2, 1, 3, 4), 256))
 
@@ -205,8 +223,3 @@ def test_labels_are_handed_on_by_the_loss():
             return super().decode(z, y)
 
     Watch((1, 3, 4), latent=2, hidden=(5,)).loss(Batch(bits().float(), torch.arange(6)))
-
-
-def test_unknown_likelihood_is_named():
-    with pytest.raises(ValueError, match="'poisson'.*bernoulli, gaussian, discretized-logistic"):
-        VAE(likelihood="poisson")

@@ -14,6 +14,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import torch
 from jaxtyping import Float
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, kl_divergence
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import Batch, Terms
 
@@ -53,12 +54,12 @@ class CVAE(LatentVariableModel):
         likelihood: str = "bernoulli",
     ):
         super().__init__()
-        if likelihood not in ("bernoulli", "gaussian"):
-            raise ValueError(f'likelihood is "bernoulli" or "gaussian", not {likelihood!r}')
-        self.likelihood = likelihood
-        self.event_shape, self.latent, self.conditional_prior = tuple(event_shape), latent, conditional_prior
-        self.classes = condition if isinstance(condition, int) else None
-        self.condition = (condition,) if isinstance(condition, int) else tuple(condition)
+        self.likelihood = checks.one_of(("bernoulli", "gaussian"), likelihood=likelihood)
+        self.event_shape, self.latent = checks.shape(event_shape), (latent := checks.whole(latent=latent))
+        self.conditional_prior = checks.flag(conditional_prior=conditional_prior)
+        hidden = checks.wholes(empty=True, hidden=hidden)
+        self.condition = checks.wholes(condition=[condition] if isinstance(condition, Integral) else condition)
+        self.classes = self.condition[0] if isinstance(condition, Integral) else None
         channels, *rest = self.event_shape
         self.parameter_shape = (channels if likelihood == "bernoulli" else 2 * channels, *rest)
         pixels, given = math.prod(self.event_shape), math.prod(self.condition)
@@ -67,23 +68,28 @@ class CVAE(LatentVariableModel):
         self.prior_net = nets.mlp([given, *hidden, 2 * latent], activation) if conditional_prior else None
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
-    def flat(self, y: Tensor | None) -> Float[Tensor, "batch given"]:
-        """y as the nets see it: a label as a one in a row of zeros. ValueError for what is no condition of this model."""
-        if y is None:
-            raise ValueError(f"{type(self).__name__} is a distribution given y: pass y=, or a data set with labels")
+    def conditions(self, y: Tensor | None, n: int | None = None) -> Tensor:
+        """y, one for each of n items: labels, or numbers (n, *condition); ValueError otherwise."""
         if self.classes is not None:
-            if y.ndim != 1 or y.is_floating_point():
-                raise ValueError(f"y must be labels, whole numbers (batch,), not {y.dtype} of shape {tuple(y.shape)}")
-            return F.one_hot(y.long(), self.classes).to(self.origin.dtype)
-        if tuple(y.shape[1:]) != self.condition:
-            raise ValueError(f"y must be (batch, {', '.join(map(str, self.condition))}), not {tuple(y.shape)}")
-        return y.to(self.origin.dtype).flatten(1)
+            return super().conditions(y, n)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} is a distribution given y: pass y=, or data with it")
+        checks.ends(self.condition, lead=1, y=y)
+        if n not in (None, len(y)):
+            raise ValueError(f"{n} items need {n} conditions, not {len(y)}")
+        return y
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for labels that there are not."""
-        if y is not None and self.classes is not None and not ((0 <= y) & (y < self.classes)).all():
-            raise ValueError(f"labels must be 0 to {self.classes - 1}, not {int(y.min())} to {int(y.max())}")
-        super().check(x, y)
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for conditions that are not finite."""
+        super().check(x, y, stream)
+        if stream is None and not y.isfinite().all():
+            raise ValueError("y, the conditions, are not finite: there is a nan or an inf among them")
+
+    def flat(self, y: Tensor | None, n: int | None = None) -> Float[Tensor, "batch given"]:
+        """y of n items as the nets see it: a label as a one in a row of zeros."""
+        y = self.conditions(y, n)
+        y = y.flatten(1) if self.classes is None else F.one_hot(y, self.classes)
+        return y.to(self.origin.dtype)
 
     def prior(self, y: Tensor | None = None) -> Independent:
         """p(z | y), a batch of B; or one p(z) for all y."""
@@ -93,12 +99,15 @@ class CVAE(LatentVariableModel):
 
     def encode(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> Independent:
         """q(z | x, y), a batch of B Gaussians over (latent,)."""
-        both = torch.cat([x.to(self.origin.dtype).flatten(1), self.flat(y)], -1)
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
+        both = torch.cat([x.flatten(1), self.flat(y, len(x))], -1)
         return nets.gaussian(*self.encoder(both).chunk(2, dim=-1))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z, y) for z (..., B, latent) and y of B items, a batch (..., B)."""
-        given = self.flat(y)
+        z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
+        *_, n = 1, *z.shape[:-1]
+        given = self.flat(y, None if n == 1 else n)  # one z may go with many y
         lead = torch.broadcast_tensors(z[..., 0], given[..., 0])[0].shape
         both = torch.cat([z.expand(*lead, -1), given.expand(*lead, -1)], -1)
         parameters = nets.folded(self.decoder, both, 1).reshape(*lead, *self.parameter_shape)
@@ -121,16 +130,7 @@ class CVAE(LatentVariableModel):
     @torch.no_grad()
     def monte_carlo(self, x: Tensor, k: int, y: Tensor) -> Float[Tensor, " batch"]:
         """log of the mean of p(x | z, y) over k draws from the prior: the estimate without q, far noisier."""
-        if k < 1:
-            raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
-        prior = self.prior(y)
+        x, k = checks.items(x, self.event_shape, type(self).__name__), checks.whole(k=k)
+        prior = self.prior(self.conditions(y, len(x)))
         z = prior.sample((k,)) if prior.batch_shape else prior.sample((k, len(x)))
         return self.decode(z, y).log_prob(x.to(z.dtype)).logsumexp(0) - math.log(k)
-
-    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """(n, *event_shape), one for each of the n conditions in y."""
-        if len(self.flat(y)) != n:
-            raise ValueError(f"{n} items need {n} conditions, not {len(y)}")
-        with torch.no_grad():
-            prior = self.prior(y)
-            return self.decode(prior.sample(() if prior.batch_shape else (n,)), y).sample()

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, constraints
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import Batch, Terms
 
@@ -59,14 +59,11 @@ class DLGM(LatentVariableModel):
         free_bits: float = 0.0,
     ):
         super().__init__()
-        if covariance not in ("diagonal", "rank-one"):
-            raise ValueError(f'covariance is "diagonal" or "rank-one", not {covariance!r}')
-        if not latents or not 0 <= warm_up <= 1 or free_bits < 0:
-            raise ValueError(
-                f"need a layer, warm_up in [0, 1] and free_bits >= 0, not {latents}, {warm_up}, {free_bits}"
-            )
-        self.event_shape, self.latents, self.covariance = tuple(event_shape), tuple(latents), covariance
-        self.skips, self.warm_up, self.free_bits = skips, warm_up, free_bits
+        self.event_shape, self.latents = checks.shape(event_shape), (latents := checks.wholes(latents=latents))
+        self.covariance = checks.one_of(("diagonal", "rank-one"), covariance=covariance)
+        hidden, activation = checks.whole(hidden=hidden), checks.made_by(nn.Module, activation=activation)
+        self.skips, self.warm_up = checks.flag(skips=skips), checks.number(0, 1, warm_up=warm_up)
+        self.free_bits = checks.number(0, free_bits=free_bits)
         pixels, parts = math.prod(event_shape), 2 if covariance == "diagonal" else 3
         # G_l, and T_l from layer l + 1 to l; layer 0 is the data's logits
         self.noise = nn.ModuleList(nn.Linear(n, hidden, bias=False) for n in latents)
@@ -82,7 +79,8 @@ class DLGM(LatentVariableModel):
 
     def encode(self, x: Float[Tensor, " batch *event"], y: Tensor | None = None) -> "Concatenated":
         """q(xi | v): a Gaussian per layer, `.parts`, which given v are independent."""
-        flat, parts = x.to(self.origin.dtype).flatten(1), []
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
+        flat, parts = x.flatten(1), []
         for net in self.recognition:
             if self.covariance == "diagonal":
                 mean, log_scale = net(flat).chunk(2, dim=-1)
@@ -93,6 +91,7 @@ class DLGM(LatentVariableModel):
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(v | xi), a batch (*lead) of distributions over items of event_shape."""
+        z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
         *lower, top = z.split(self.latents, dim=-1)
         h, extra = self.noise[-1](top), 0.0
         for layer in reversed(range(len(lower))):

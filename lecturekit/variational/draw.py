@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent, kl_divergence
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import Batch, Terms
 
@@ -51,7 +51,9 @@ class Window(NamedTuple):
     @classmethod
     def of(cls, parameters: Float[Tensor, "batch 5"], n: int, height: int, width: int) -> "Window":
         """From column, row, log variance, log stride, log intensity as a net puts them out [1, eq. 21 to 24]; 0 covers all."""
-        column, row, log_variance, log_stride, log_intensity = nets.full_precision(parameters).unbind(1)
+        n, height, width = checks.whole(n=n, height=height, width=width)
+        parameters = nets.full_precision(checks.ends([5], lead=1, parameters=parameters))
+        column, row, log_variance, log_stride, log_intensity = parameters.unbind(1)
         centre = torch.stack([(height - 1 + (height + 1) * row) / 2, (width - 1 + (width + 1) * column) / 2], 1)
         stride = (max(height, width) - 1) / max(n - 1, 1) * log_stride.exp()
         steps = torch.arange(n).to(stride) - (n - 1) / 2
@@ -85,6 +87,7 @@ class LSTM(nn.Module):
 
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
+        inputs, hidden = checks.whole(inputs=inputs, hidden=hidden)
         self.cell, self.first = nn.LSTMCell(inputs, hidden), nn.Parameter(torch.zeros(hidden))
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
@@ -122,12 +125,10 @@ class DRAW(LatentVariableModel):
         write_size: int | None = None,
     ):
         super().__init__()
-        if len(event_shape) != 3:
-            raise ValueError(f"DRAW draws images (C, H, W), not items of shape {tuple(event_shape)}")
-        if steps < 1 or any(size is not None and size < 1 for size in (read_size, write_size)):
-            raise ValueError(f"need steps and windows of at least 1, not {steps}, {read_size}, {write_size}")
-        self.event_shape, self.steps, self.latent = tuple(event_shape), steps, latent
-        self.read_size, self.write_size = read_size, write_size
+        steps, latent, hidden = checks.whole(steps=steps, latent=latent, hidden=hidden)
+        self.event_shape, self.steps, self.latent = checks.shape(event_shape, 3), steps, latent
+        self.read_size = None if read_size is None else checks.whole(read_size=read_size)
+        self.write_size = None if write_size is None else checks.whole(write_size=write_size)
         channels, pixels = event_shape[0], math.prod(event_shape)
         seen = pixels if read_size is None else channels * read_size**2
         drawn = pixels if write_size is None else channels * write_size**2
@@ -164,6 +165,7 @@ class DRAW(LatentVariableModel):
 
     def strokes(self, z: Float[Tensor, "batch steps latent"]) -> Iterator[tuple[Tensor, Window | None]]:
         """The canvas (B, C, H, W) of logits after each stroke, and the window through which it was drawn."""
+        z = checks.ends(self.origin.shape, lead=1, z=z).to(self.origin.dtype)
         canvas, state = self.blank.expand(len(z), *self.event_shape), self.decoder.start(len(z))
         for t in range(self.steps):
             state = self.decoder(z[:, t], state)
@@ -173,12 +175,13 @@ class DRAW(LatentVariableModel):
 
     def decode(self, z: Float[Tensor, "*lead steps latent"], y: Tensor | None = None) -> Independent:
         """p(x | z): what is on the canvas at the end."""
+        checks.ends(self.origin.shape, z=z)
         *_, (canvas, _) = self.strokes(z.reshape(-1, *z.shape[-2:]))
         return nets.bernoulli(canvas.reshape(*z.shape[:-2], *self.event_shape), 3)
 
     def inference(self, x: Float[Tensor, "batch c h w"]) -> Iterator[tuple[Independent, Tensor, Tensor, Window | None]]:
         """Look, think, draw: at each step q(z_t | x, z_<t), z_t from it, the canvas after it, and the window of the look."""
-        x = x.to(self.origin.dtype)
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
         canvas = self.blank.expand(len(x), *self.event_shape)
         state, hand = self.encoder.start(len(x)), self.decoder.start(len(x))
         for _ in range(self.steps):
@@ -193,6 +196,7 @@ class DRAW(LatentVariableModel):
     def paths(
         self, x: Tensor, k: int = 1, y: Tensor | None = None
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
+        x, k = checks.items(x, self.event_shape, type(self).__name__), checks.whole(k=k)
         many = x.repeat(k, 1, 1, 1)
         log_q, zs = 0.0, []
         for q, z, canvas, _ in self.inference(many):
@@ -216,5 +220,6 @@ class DRAW(LatentVariableModel):
 
     def codes(self, x: Tensor, y: Tensor | None = None, draws: int = 20) -> Float[Tensor, "batch codes"]:
         """E_q[z | x] of all steps side by side, an average over `draws` paths."""
+        x, draws = checks.items(x, self.event_shape, type(self).__name__), checks.whole(draws=draws)
         means = torch.stack([q.mean for q, *_ in self.inference(x.repeat(draws, 1, 1, 1))], 1)
         return means.view(draws, len(x), -1).mean(0)

@@ -11,14 +11,14 @@
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 
 
@@ -43,11 +43,12 @@ class HierarchicalVAE(LatentVariableModel):
         activation: Callable[[], nn.Module] = nn.Tanh,
     ):
         super().__init__()
-        if not latents or len(latents) != len(hidden):
+        self.event_shape, self.latents = checks.shape(event_shape), (latents := checks.wholes(latents=latents))
+        each = enumerate(hidden if isinstance(hidden, Iterable) else [hidden])
+        hidden = [checks.wholes(empty=True, **{f"hidden[{i}]": sizes}) for i, sizes in each]
+        if len(latents) != len(hidden):
             raise ValueError(f"need hidden layers for each layer of latents, not {len(hidden)} for {len(latents)}")
-        self.event_shape, self.latents = tuple(event_shape), tuple(latents)
-        pixels = math.prod(event_shape)
-        sizes = [pixels, *latents]
+        sizes = (math.prod(self.event_shape), *latents)
         self.up = nn.ModuleList(
             nets.mlp([below, *between, 2 * n], activation) for below, between, n in zip(sizes, hidden, latents)
         )
@@ -63,17 +64,21 @@ class HierarchicalVAE(LatentVariableModel):
 
     def recognize(self, layer: int, below: Tensor) -> Independent:
         """q(h_layer+1 | what lies below it): below is (..., units of it)."""
+        layer = checks.whole(0, len(self.latents) - 1, layer=layer)
+        checks.ends(((math.prod(self.event_shape), *self.latents)[layer],), below=below)
         return nets.gaussian(*nets.folded(self.up[layer], below, 1).chunk(2, dim=-1))
 
     def generate(self, layer: int, above: Tensor) -> Independent:
         """p(what lies below | h_layer+1): a Gaussian over the next layer, or, for layer 0, over items."""
-        out = nets.folded(self.down[layer], above, 1)
+        layer = checks.whole(0, len(self.latents) - 1, layer=layer)
+        out = nets.folded(self.down[layer], checks.ends((self.latents[layer],), above=above), 1)
         if layer > 0:
             return nets.gaussian(*out.chunk(2, dim=-1))
         return nets.bernoulli(out.reshape(*out.shape[:-1], *self.event_shape), len(self.event_shape))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | h_L) with one draw of the layers between."""
+        z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
         for layer in reversed(range(1, len(self.latents))):
             z = self.generate(layer, z).rsample()
         return self.generate(0, z)
@@ -81,7 +86,7 @@ class HierarchicalVAE(LatentVariableModel):
     def paths(
         self, x: Tensor, k: int = 1, y: Tensor | None = None
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
-        x = x.to(self.origin.dtype)
+        x, k = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype), checks.whole(k=k)
         log_p = log_q = 0.0
         below = x.flatten(1)
         for layer in range(len(self.latents)):
@@ -94,6 +99,7 @@ class HierarchicalVAE(LatentVariableModel):
 
     def codes(self, x: Tensor, y: Tensor | None = None, draws: int = 500) -> Float[Tensor, "batch latent"]:
         """E_q[h | x] of all layers side by side, the top one last; above the first an average over `draws`."""
+        x, draws = checks.items(x, self.event_shape, type(self).__name__), checks.whole(draws=draws)
         q = self.recognize(0, x.to(self.origin.dtype).flatten(1))
         means, below = [q.mean], q.rsample((draws,))
         for layer in range(1, len(self.latents)):
@@ -104,5 +110,6 @@ class HierarchicalVAE(LatentVariableModel):
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape): every layer drawn, from the top down."""
+        n, _ = self.asked(n, y)
         with torch.no_grad():
             return self.decode(self.prior().sample((n,))).sample()

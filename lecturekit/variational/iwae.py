@@ -20,7 +20,7 @@ import math
 from torch import Tensor
 from torch.distributions import Distribution
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import Batch, Terms
 
@@ -46,15 +46,14 @@ class IWAE(LatentVariableModel):
 
     def __init__(self, model: LatentVariableModel, k: int = 50, estimator: str = "iwae"):
         super().__init__()
-        if k < 1 or estimator not in ESTIMATORS:
-            raise ValueError(f"need k >= 1 and an estimator of {', '.join(ESTIMATORS)}, not k={k}, {estimator!r}")
+        self.k, self.estimator = checks.whole(k=k), checks.one_of(ESTIMATORS, estimator=estimator)
         if not isinstance(model, LatentVariableModel):
-            raise TypeError(f"IWAE needs a model with latents (paths), which {type(model).__name__} is not")
+            raise TypeError(f"IWAE needs a model with latents (paths), an instance; this is a {type(model).__name__}")
         if estimator == "dreg" and type(model).paths is not LatentVariableModel.paths:
             raise TypeError(
                 f"dreg needs a model with one layer of latents, which {type(model).__name__} has not said it is"
             )
-        self.event_shape, self.model, self.k, self.estimator = model.event_shape, model, k, estimator
+        self.event_shape, self.model = model.event_shape, model
 
     def prior(self, y: Tensor | None = None) -> Distribution:
         return self.model.prior(y)
@@ -79,8 +78,8 @@ class IWAE(LatentVariableModel):
             self.model.start(draw)
             self.model.started.fill_(True)
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        self.model.check(x, y)
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        self.model.check(x, y, stream)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         return self.model.sample(n, y)

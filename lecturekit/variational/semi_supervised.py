@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.model import Batch, GenerativeModel, Terms
 from lecturekit.variational.cvae import CVAE
 
@@ -54,8 +54,10 @@ class SemiSupervisedVAE(GenerativeModel):
         likelihood: str = "bernoulli",
     ):
         super().__init__()
-        self.event_shape, self.classes, self.weight = tuple(event_shape), classes, weight
+        self.classes, self.weight = checks.whole(classes=classes), checks.number(0, weight=weight)
+        hidden = checks.wholes(empty=True, hidden=hidden)
         self.given_y = CVAE(event_shape, classes, latent, hidden, activation, likelihood=likelihood)
+        self.event_shape = self.given_y.event_shape
         self.classifier = nets.mlp([math.prod(self.event_shape), *hidden, classes], activation)
 
     def start(self, draw) -> None:
@@ -65,7 +67,8 @@ class SemiSupervisedVAE(GenerativeModel):
 
     def classify(self, x: Float[Tensor, " batch *event"]) -> Categorical:
         """q(y | x), a batch of B distributions over the classes."""
-        return nets.categorical(self.classifier(x.to(self.given_y.origin.dtype).flatten(1)))
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.given_y.origin.dtype)
+        return nets.categorical(self.classifier(x.flatten(1)))
 
     def labelled_bound(self, x: Float[Tensor, " batch *event"], y: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """A lower bound on log p(x, y) in nats, with one draw of z [eq. 6]: log p(y) belongs to it."""
@@ -94,12 +97,16 @@ class SemiSupervisedVAE(GenerativeModel):
             "error": (q.probs.argmax(-1) != few.y).float().mean(),
         }
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also what the CVAE inside refuses."""
-        self.given_y.check(x, torch.zeros(len(x), dtype=torch.long, device=x.device))
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also what the CVAE inside refuses; only the stream "labelled" needs labels."""
+        if stream == "labelled":
+            self.given_y.check(x, y)
+        else:
+            self.given_y.check(x, torch.zeros(len(x), dtype=torch.long, device=x.device), stream)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape), of the classes y, or of classes drawn from p(y)."""
+        n = checks.whole(0, n=n)
         if y is None:
             y = torch.randint(self.classes, (n,), device=self.given_y.origin.device)
         return self.given_y.sample(n, y)

@@ -22,9 +22,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.distributions import Independent, kl_divergence
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
-from lecturekit.model import Batch, Terms
+from lecturekit.model import Batch, Terms, evaluating
 
 LIKELIHOODS = ("bernoulli", "gaussian", "discretized-logistic")
 
@@ -35,8 +35,8 @@ class VAE(LatentVariableModel):
     event_shape: the shape of an item, (C, H, W) or (D,).
     latent: the number of latent dimensions.
     hidden, activation: hidden layers of the default nets; the decoder has them in reverse order.
-    likelihood: "bernoulli" (items of 0 and 1: view="binary"), "gaussian" (real numbers: view="dequantized"), or
-        "discretized-logistic" (integers 0..levels-1: view="levels", whose likelihood is a mass).
+    likelihood: "bernoulli" (items of 0 and 1: view="binary"), "gaussian" (real numbers on a scale of 1, as no deviation
+        goes below e^-7: view="dequantized"), or "discretized-logistic" (integers 0..levels-1: view="levels"; a mass).
     encoder: any net (B, *event_shape) -> (B, 2 * latent), the mean and the log standard deviation of q.
     decoder: any net (B, latent) -> (B, *event_shape) of logits, or with twice the first dimension, the locations and the
         log scales, for the other two likelihoods. Flat outputs of the right size are reshaped.
@@ -66,17 +66,18 @@ class VAE(LatentVariableModel):
         closed_form_kl: bool = True,
     ):
         super().__init__()
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(f"unknown likelihood {likelihood!r}; there are {', '.join(LIKELIHOODS)}")
-        self.event_shape, self.latent = tuple(event_shape), latent
-        self.likelihood, self.levels, self.closed_form_kl = likelihood, levels, closed_form_kl
+        self.event_shape, self.latent = checks.shape(event_shape), (latent := checks.whole(latent=latent))
+        self.likelihood = checks.one_of(LIKELIHOODS, likelihood=likelihood)
+        self.levels, self.closed_form_kl = checks.whole(2, levels=levels), checks.flag(closed_form_kl=closed_form_kl)
+        hidden = checks.wholes(empty=True, hidden=hidden)
         channels, *rest = self.event_shape
         # a Bernoulli needs one number per pixel, a location-scale family two
         self.parameter_shape = (channels if likelihood == "bernoulli" else 2 * channels, *rest)
         pixels, parameters = math.prod(self.event_shape), math.prod(self.parameter_shape)
         inward, outward = [pixels, *hidden, 2 * latent], [latent, *reversed(hidden), parameters]
-        self.encoder = nn.Sequential(nn.Flatten(), nets.mlp(inward, activation)) if encoder is None else encoder
-        self.decoder = nets.mlp(outward, activation) if decoder is None else decoder
+        encoder = nn.Sequential(nn.Flatten(), nets.mlp(inward, activation)) if encoder is None else encoder
+        decoder = nets.mlp(outward, activation) if decoder is None else decoder
+        self.encoder, self.decoder = checks.net(encoder=encoder, decoder=decoder)
         # the prior's mean, which also knows the device and the precision
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
@@ -86,15 +87,19 @@ class VAE(LatentVariableModel):
 
     def encode(self, x: Shaped[Tensor, " batch *event"], y: Tensor | None = None) -> Independent:
         """q(z | x), a batch of B diagonal Gaussians over (latent,)."""
-        x = x.to(self.origin.dtype)
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
         if self.likelihood == "discretized-logistic":
             x = x / (self.levels - 1)
-        mean, log_scale = self.encoder(x).chunk(2, dim=-1)
+        out = checks.ends([2 * self.latent], lead=1, **{"encoder(x)": self.encoder(x)})
+        mean, log_scale = out.chunk(2, dim=-1)
         return nets.gaussian(mean, log_scale)
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z), a batch (*lead) of distributions over items of event_shape."""
-        parameters = nets.folded(self.decoder, z, 1).reshape(*z.shape[:-1], *self.parameter_shape)
+        z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
+        shapes = self.parameter_shape, [math.prod(self.parameter_shape)]
+        out = checks.ends(*shapes, lead=z.ndim - 1, **{"decoder(z)": nets.folded(self.decoder, z, 1)})
+        parameters = out.reshape(*z.shape[:-1], *self.parameter_shape)
         event_dims = len(self.event_shape)
         if self.likelihood == "bernoulli":
             return nets.bernoulli(parameters, event_dims)
@@ -102,6 +107,17 @@ class VAE(LatentVariableModel):
         if self.likelihood == "gaussian":
             return nets.gaussian(location, log_scale, event_dims)
         return nets.discretized_logistic(location, log_scale, self.levels, event_dims)
+
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for an encoder or a decoder that does not fit; each is asked for one item."""
+        asks = {"encoder": lambda: self.encode(x[:1], y), "decoder": lambda: self.decode(self.origin, y)}
+        for net, ask in asks.items() if stream is None else ():
+            try:
+                with evaluating(self):
+                    ask()
+            except RuntimeError as error:
+                raise ValueError(f"{net} does not take what this model gives it: {error}") from error
+        super().check(x, y, stream)
 
     def loss(self, batch: Batch) -> Terms:
         """Minus the ELBO with one sample per item, and its two parts in nats: reconstruction and KL (eq. 7)."""
