@@ -41,6 +41,11 @@ def trusted() -> Iterator[None]:
         _trusted.reset(token)
 
 
+def trusting() -> bool:
+    """Whether data are taken for granted."""
+    return _trusted.get()
+
+
 def _each(named: dict[str, Any], check: Callable[[str, Any], Any]) -> Any:
     """The one value checked, or a list of several."""
     found = [check(name, value) for name, value in named.items()]
@@ -97,6 +102,17 @@ def number(
             problem = f"{name} must be a finite number {bounds}".rstrip()
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
         return value
+
+    return _each(named, check)
+
+
+def flag(**named: Any) -> Any:
+    """True or False."""
+
+    def check(name, value):
+        if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":  # NumPy's
+            raise TypeError(f"{name} must be True or False, not {_said(value)}")
+        return bool(value)
 
     return _each(named, check)
 
@@ -179,6 +195,45 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
             hint = f"x.flatten(1), or {hint}"
         raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}")
     return x
+
+
+def ends(*shapes: Sequence[int], lead: int | None = None, **named: Any) -> Any:
+    """Tensors whose last dimensions are one of `shapes`, under `lead` others, or under any number.
+
+    >>> ends((3,), z=torch.zeros(5, 2))
+    Traceback (most recent call last):
+        ...
+    ValueError: z must have shape (..., 3), not (5, 2)
+    """
+
+    def check(name, value):
+        if _trusted.get():
+            return value
+        found = tuple(tensor(**{name: value}).shape)
+        ends = [(found[max(len(found) - len(s), 0) :], tuple(s), len(found) - len(s)) for s in shapes]
+        if not any(end == s and lead in (None, more) for end, s, more in ends):
+            wanted = " or ".join(f"({', '.join(map(str, ['batch' if lead == 1 else '...', *s]))})" for s in shapes)
+            raise ValueError(f"{name} must have shape {wanted}, not {found}")
+        return value
+
+    return _each(named, check)
+
+
+def bits(**named: Any) -> Any:
+    """Tensors of 0 and 1 and nothing else; looked at only where data are not `trusted`.
+
+    >>> bits(x=torch.tensor([0, 0.5]))
+    Traceback (most recent call last):
+        ...
+    ValueError: units are 0 or 1, but x runs from 0 to 0.5
+    """
+
+    def check(name, value):
+        if not trusting() and not ((tensor(**{name: value}) == 0) | (value == 1)).all():
+            raise ValueError(f"units are 0 or 1, but {name} runs from {value.min():.4g} to {value.max():.4g}")
+        return value
+
+    return _each(named, check)
 
 
 def labels(y: Any, classes: int, n: int | None = None) -> Tensor:

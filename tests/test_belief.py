@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Bernoulli
 
 from lecturekit import Batch, fit
-from lecturekit.belief import BeliefNet, SigmoidBeliefNet, exact
+from lecturekit.belief import BeliefNet, SigmoidBeliefNet, estimators, exact
 from lecturekit.belief.belief_net import states
 from lecturekit.evaluate import active_units, importance_bound
 from lecturekit.variational import IWAE
@@ -216,17 +216,70 @@ def test_a_small_net_learns_by_its_exact_likelihood():
     torch.testing.assert_close(net.log_prob(states(2, data)).exp(), counts, atol=2e-3, rtol=0)
 
 
-def test_what_the_general_net_refuses():
-    with pytest.raises(ValueError, match="some, not all"):
-        BeliefNet(2, (0, 1))
-    with pytest.raises(ValueError, match="some, not all, of the units 0..2"):
-        BeliefNet(3, (3,))
-    with pytest.raises(ValueError, match="parents come before children"):
-        BeliefNet(3, mask=torch.ones(3, 3).bool())
-    with pytest.raises(ValueError, match="too many to enumerate"):
-        BeliefNet(30, range(25)).log_prob(torch.ones(1, 5))
-    with pytest.raises(ValueError, match="0 or 1, but the data run from 0 to 0.5"):
-        BeliefNet(2).check(torch.tensor([[0, 0.5]]))
+NET = general().float()
+OFF = torch.zeros(2, 7)
+REFUSED = [
+    ("BeliefNet(0)", "units must be a whole number of at least 1, not 0"),
+    ("BeliefNet(2.5)", "units must be a whole number"),
+    ("BeliefNet(2, (0, 1))", "some, not all"),
+    ("BeliefNet(3, (3,))", r"some, not all, of the units 0..2, each once, not \(3,\)"),
+    ("BeliefNet(3, (1, 1))", "each once"),
+    ("BeliefNet(3, 1)", "hidden must be a sequence"),
+    ("BeliefNet(3, (-1,))", r"hidden\[0\] must be"),
+    ("BeliefNet(3, mask=torch.ones(3, 3).bool())", "parents come before children"),
+    ("BeliefNet(3, mask=torch.eye(3).bool())", "parents come before children"),
+    ("BeliefNet(3, mask=torch.ones(3, 3).tril(-1))", "mask must be bool.*float32"),
+    ("BeliefNet(3, mask=torch.zeros(3, 2).bool())", r"mask must be bool, \(3, 3\).*\(3, 2\)"),
+    ("BeliefNet(3, mask=[[0, 0, 0]] * 3)", "mask must be a tensor"),
+    ("BeliefNet(30, range(25)).log_prob(torch.ones(1, 5))", "too many to enumerate"),
+    ("BeliefNet(2).check(torch.tensor([[0, 0.5]]))", "0 or 1, but x runs from 0 to 0.5"),
+    ("NET.log_prob(torch.full((2, 4), 0.3))", "0 or 1, but state runs from 0 to 0.3"),
+    ("NET.log_prob(torch.zeros(4))", r"x\[None\]"),
+    ("NET.log_prob(torch.zeros(2, 7))", r"items of shape \(4,\), not \(7,\)"),
+    ("NET.log_prob([[0, 1, 0, 1]])", "x must be a tensor"),
+    ("NET.place(torch.zeros(4))", r"x\[None\]"),
+    ("NET.logits(torch.zeros(2, 4))", r"all 7 units, hidden ones too, \(B, 7\), not \(2, 4\)"),
+    ("NET.log_joint(OFF + 0.5)", "0 or 1, but state runs from 0.5"),
+    ("NET.marginals(OFF[0])", r"state\[None\]"),
+    ("NET.marginals(OFF, known=NET.visible.float())", "known must be bool.*float32"),
+    ("NET.every(OFF, known=[True] * 7)", "known must be a tensor"),
+    ("NET.every(OFF / 0)", "from nan to nan"),
+    ("NET.gibbs(OFF, known=NET.visible.long())", "known must be bool.*int64"),
+    ("NET.gibbs(OFF, known=NET.visible[:6])", r"True for each of the 7 units.*\(6,\)"),
+    ("NET.gibbs(OFF[:, :4])", "all 7 units"),
+    ("NET.gibbs(OFF[:, :4], sweeps=0)", "all 7 units"),
+    ("NET.gibbs(OFF + 2)", "0 or 1, but state runs from 2"),
+    ("NET.gibbs(OFF, sweeps=-1)", "sweeps must be a whole number of at least 0, not -1"),
+    ("NET.gibbs(OFF, sweeps=2.5)", "sweeps must be"),
+    ("next(NET.gibbs_chain(OFF - 1))", "0 or 1, but state runs from -1"),
+    ("NET.mean_field(OFF, sweeps=-1)", "sweeps must be"),
+    ("NET.mean_field(OFF, known=NET.visible.int())", "known must be bool"),
+    ("NET.mean_field(OFF[0])", r"state\[None\]"),
+    ("NET.draw(-1)", "n must be"),
+    ("NET.sample(2.5)", "n must be a whole number of at least 0, not 2.5"),
+    ("NET.sample(2, torch.zeros(2).long())", "without y"),
+    ("states(-1, OFF)", "bits must be"),
+    ("states(2, 1.0)", "like must be a tensor"),
+]
+
+
+@pytest.mark.parametrize("call, message", REFUSED)
+def test_what_the_general_net_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        eval(call)
+
+
+def test_whole_numbers_of_any_kind_are_bits(untyped):
+    """And a net that was loaded into one of another order is drawn in its own."""
+    x, state = states(4, OFF), states(7, OFF)[::5]
+    for kind in (torch.long, torch.bool, torch.float64):
+        torch.testing.assert_close(NET.log_prob(x.to(kind)), NET.log_prob(x))
+        torch.testing.assert_close(NET.log_joint(state.to(kind)), NET.log_joint(state))
+        assert torch.equal(NET.gibbs(state.to(kind), torch.ones(7).bool()), state)
+    flat = BeliefNet(7, (0, 1, 3), mask=torch.zeros(7, 7, dtype=torch.bool))
+    assert len(flat._levels) == 1
+    flat.load_state_dict(NET.state_dict())
+    assert len(flat._levels) == 7
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -353,15 +406,90 @@ def test_depth_and_nets_between():
     assert list(SigmoidBeliefNet((1, 2, 3), (3, 2), recognition=own).recognition) == own
 
 
-def test_what_it_refuses():
-    with pytest.raises(ValueError, match="unknown estimator 'reinforce'; there are score, nvil"):
-        SigmoidBeliefNet((6,), (2,), estimator="reinforce")
-    with pytest.raises(ValueError, match="a recognition net for each"):
-        SigmoidBeliefNet((6,), (2,), recognition=[])
-    with pytest.raises(ValueError, match='view="binary"'):
-        SigmoidBeliefNet((6,), (2,)).check(torch.full((2, 6), 0.3))
-    with pytest.raises(TypeError, match="score-function"):
-        IWAE(SigmoidBeliefNet((6,), (2,)), 3).loss(Batch(torch.ones(2, 6)))
+BITS = X.flatten(1).float()
+SBN = SigmoidBeliefNet((6,), (3, 2))
+H = [torch.ones(4, 3), torch.ones(4, 2)]
+
+
+def linear(*sizes):
+    return [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
+
+
+LAYERS_REFUSED = [
+    ("SigmoidBeliefNet((6,), (2,), estimator='reinforce')", "unknown estimator 'reinforce': .*there are score, nvil"),
+    ("SigmoidBeliefNet((6,), (2,), estimator=None)", "unknown estimator None"),
+    ("SigmoidBeliefNet((6,), ())", "need a layer"),
+    ("SigmoidBeliefNet((6,), 200)", "layers must be a sequence of whole numbers.*not 200"),
+    ("SigmoidBeliefNet((6,), (0, 2))", r"layers\[0\] must be a whole number of at least 1, not 0"),
+    ("SigmoidBeliefNet((6,), (2,), between=4)", "between must be a sequence"),
+    ("SigmoidBeliefNet((6,), (2,), between=(4, 2.5))", r"between\[1\] must be"),
+    ("SigmoidBeliefNet((6,), (2,), activation=torch.nn.ReLU())", "activation must be a class"),
+    ("SigmoidBeliefNet(784)", "event_shape must be a sequence"),
+    ("SigmoidBeliefNet((6, -1))", r"event_shape\[1\]"),
+    ("SigmoidBeliefNet((6,), (2,), recognition=[])", "a recognition net for each"),
+    ("SigmoidBeliefNet((6,), (3, 2), recognition=linear(6, 3)[0])", "a recognition net for each"),
+    ("SigmoidBeliefNet((6,), (3, 2), recognition=[abs, abs])", "a recognition net for each"),
+    ("SigmoidBeliefNet((6,), (3, 2), recognition=linear(6, 2, 2)).paths(BITS)", r"recognition\[0\] gives 2 log odds"),
+    ("SigmoidBeliefNet((6,), (2,), k=0)", "k, the number of samples per item, must be a whole number of at least 1, not 0"),
+    ("SigmoidBeliefNet((6,), (2,), k='5')", "k, the number.*not '5'"),
+    ("SigmoidBeliefNet((6,), (2,), estimator='score', temperature=2)", "temperature"),
+    ("SBN.check(torch.full((2, 6), 0.3))", 'view="binary"'),
+    ("fit(SigmoidBeliefNet((6,), (2,)), torch.full((8, 6), 0.3), epochs=1)", 'view="binary"'),
+    ("SBN.paths(BITS + 0.3)", "0 or 1, but x runs from 0.3"),
+    ("SBN.paths(BITS, k=None)", "k must be"),
+    ("SBN.paths(X.float())", r"items of shape \(6,\), not \(1, 2, 3\)"),
+    ("SBN.elbo(BITS[0])", r"x\[None\]"),
+    ("SBN.codes(BITS, draws=0)", "draws must be"),
+    ("SBN.codes(BITS, draws=None)", "draws must be"),
+    ("SBN.loss(Batch(BITS[:, :4]))", r"items of shape \(6,\)"),
+    ("SBN.decode(torch.ones(4, 3))", r"z must have shape \(\.\.\., 2\), not \(4, 3\)"),
+    ("SBN.recognize(1, BITS)", r"below must have shape \(\.\.\., 3\)"),
+    ("SBN.generate(0, BITS)", r"above must have shape \(\.\.\., 3\)"),
+    ("SBN.sample(-1)", "n must be"),
+    ("SBN.sample(2, torch.zeros(2).long())", "without y"),
+    ("SBN.sample_layers('5')", "n must be"),
+    ("IWAE(SBN, 3).loss(Batch(torch.ones(2, 6)))", "score-function"),
+    ("estimators.bits([0.3])", "logits must be a tensor"),
+    ("estimators.bits(BITS, k=0)", "k must be"),
+    ("estimators.sample_q(SBN, BITS, start=-1)", "start must be a whole number from 0 to 2"),
+    ("estimators.sample_q(SBN, BITS, start=1)", "below must have shape"),
+    ("estimators.sample_p(SBN, -1)", "n must be"),
+    ("estimators.log_mass(torch.ones(4, 3), torch.ones(4, 1))", "as many units"),
+    ("estimators.log_mass(torch.ones(3) / 2, torch.ones(3))", "0 or 1, but bits runs from 0.5"),
+    ("estimators.log_p(SBN, BITS, H[:1])", "bits of 2 layers.*not 1"),
+    ("estimators.log_p(SBN, BITS, H, start=1)", "bits of 1 layers"),
+    ("estimators.log_q(H, H[:1])", "bits of 1 layers"),
+    ("estimators.log_q_of(SBN, BITS, H[:1])", "bits of 2 layers"),
+    ("estimators.ScoreFunction([8])", "sizes are those of x and of every layer"),
+    ("estimators.ScoreFunction(8)", "sizes must be a sequence"),
+    ("estimators.ScoreFunction([8, 0])", r"sizes\[1\] must be"),
+    ("estimators.VIMCO([8, 3], 1)", "k must be at least 2"),
+    ("estimators.VIMCO([8, 3], 3).signals(torch.ones(3))", r"log_w must be \(k, batch\) with k = 3, not \(3,\)"),
+    ("estimators.VIMCO([8, 3], 3).signals(torch.ones(1, 3))", "log_w must be"),
+    ("estimators.NVIL([8, 3], baseline=-1)", "baseline must be"),
+    ("estimators.NVIL([8, 3], normalize='no')", "normalize must be True or False"),
+    ("estimators.NVIL([8, 3], local=None)", "local must be True or False"),
+    ("estimators.Concrete([8, 3], temperatures=0.5)", "temperatures must be two numbers"),
+    ("estimators.Concrete([8, 3], temperatures=(0.5, 0))", r"temperatures\[1\] must be a finite number above 0"),
+    ("estimators.Concrete([8, 3], temperatures=(float('nan'), 0.5))", r"temperatures\[0\] must be"),
+    ("exact.every_path(SBN, X.float())", r"x\.flatten\(1\)"),
+    ("exact.every_path(SBN, BITS / 2)", "0 or 1"),
+    ("exact.every_path(SigmoidBeliefNet((6,), (30,)), BITS)", "too many to enumerate"),
+    ("exact.expected_bound(SBN, BITS, k=0)", "k must be"),
+    ("exact.expected_bound(SBN, BITS, k=5)", "too many to enumerate"),
+    ("exact.exact_gradient(SBN, BITS[0])", r"x\[None\]"),
+    ("exact.gradients(SBN.estimator, SBN, BITS[0], 10)", r"x\[None\]"),
+    ("exact.gradients(SBN.estimator, SBN, BITS, 0)", "draws must be"),
+    ("exact.gradients('score', SBN, BITS, 10)", "estimator must be an Estimator"),
+    ("exact.compare(SBN, BITS, SBN.estimator)", "given must be estimators by name"),
+    ("exact.compare(SBN, BITS, {'a': SBN.estimator}, draws=1)", "draws must be a whole number of at least 2"),
+]
+
+
+@pytest.mark.parametrize("call, message", LAYERS_REFUSED)
+def test_what_it_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        eval(call)
 
 
 @pytest.mark.parametrize("name", ["nvil", "reweighted-wake-sleep"])

@@ -401,9 +401,3 @@ def test_every_estimator_learns_a_small_world(name):
 def test_what_they_refuse():
     with pytest.raises(NotImplementedError, match="a game of generative and recognition"):
         net(estimator="wake-sleep").loss(Batch(X))
-    with pytest.raises(ValueError, match="k must be at least 2"):
-        VIMCO([8, 3], 1)
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        ScoreFunction([8, 3], 0)
-    with pytest.raises(ValueError, match="too many to enumerate"):
-        exact.expected_bound(net(), X, 4)

@@ -7,10 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lecturekit import checks
 from lecturekit.belief import estimators
 from lecturekit.belief.belief_net import LARGEST, states
 from lecturekit.belief.estimators import Estimator
 from lecturekit.model import Batch
+
+
+def _flat(net, x: Tensor) -> Tensor:
+    """x, after a look: (B, pixels), of 0 and 1."""
+    return checks.bits(x=checks.items(x, (net.centre.numel(),), "this net"))
 
 
 def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Tensor, "states batch"]]:
@@ -24,7 +30,7 @@ def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Ten
     >>> log_p.shape, torch.allclose(log_p.logsumexp(0), net.as_belief_net().log_prob(x), atol=1e-5)
     (torch.Size([32, 1]), True)
     """
-    settings = states(sum(net.layers), x)[:, None].expand(-1, len(x), -1)
+    settings = states(sum(net.layers), _flat(net, x))[:, None].expand(-1, len(x), -1)
     h = list(settings.split(net.layers, -1))
     return sum(estimators.log_p(net, x, h)), sum(estimators.log_q_of(net, x, h))
 
@@ -38,7 +44,7 @@ def expected_bound(net, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
     >>> bool(expected_bound(net, x) <= expected_bound(net, x, k=3) <= evidence)
     True
     """
-    if k * sum(net.layers) > LARGEST:
+    if checks.whole(k=k) * sum(net.layers) > LARGEST:
         raise ValueError(f"{k} times {sum(net.layers)} units are more than {LARGEST} bits: too many to enumerate")
     log_p, log_q = every_path(net, x)
     log_w = log_p - log_q
@@ -63,6 +69,9 @@ class _Shifted:
 
     def __getattr__(self, name):
         return getattr(self._net, name)
+
+    def flat(self, x):
+        return x
 
     def recognize(self, layer, below):
         return self._net.recognize(layer, below) + self.q[layer]
@@ -99,7 +108,9 @@ def gradients(
     >>> of_p.shape, of_q.shape
     (torch.Size([10, 6, 9]), torch.Size([10, 6, 5]))
     """
-    many = x.repeat(draws, 1)
+    if not isinstance(estimator, Estimator):
+        raise TypeError(f"estimator must be an Estimator, such as ScoreFunction((8, 6)), not {estimator!r}")
+    many = _flat(net, x).repeat(checks.whole(draws=draws), 1)
     shifted = _Shifted(net, len(many))
     batch = Batch(many)
     total = sum(loss(shifted, batch)["loss"] for loss in estimator.losses().values())
@@ -120,7 +131,9 @@ def compare(net, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_000)
     >>> list(found), abs(found["bias"]) < found["variance"] / 100
     (['variance', 'bias', 'z', 'signal'], True)
     """
-    out = {}
+    out, draws = {}, checks.whole(2, draws=draws)
+    if not isinstance(given, Mapping):
+        raise TypeError(f"given must be estimators by name, {{'score': ScoreFunction((8, 6))}}, not {given!r}")
     for name, estimator in given.items():
         exact = exact_gradient(net, x, estimator.k if isinstance(estimator, estimators.VIMCO) else 1)[1]
         found = gradients(estimator, net, x, draws)[1]
