@@ -67,8 +67,7 @@ class BeliefNet(GenerativeModel):
         mask = torch.ones(units, units, dtype=torch.bool).tril(-1) if mask is None else checks.tensor(mask=mask)
         if mask.dtype != torch.bool or mask.shape != (units, units) or mask.triu().any():
             raise ValueError(
-                f"mask must be bool, {(units, units)}, and True only below its diagonal: parents come before children; "
-                f"this one is {mask.dtype}, {tuple(mask.shape)}"
+                "mask must be bool (units, units), True only below its diagonal: parents come before children"
             )
         self.units, self.hidden, self.event_shape = units, hidden, (units - len(hidden),)
         self.weight = nn.Parameter(torch.randn(units, units) * mask / units**0.5)
@@ -95,29 +94,20 @@ class BeliefNet(GenerativeModel):
 
     def log_joint(self, state: Float[Tensor, "*lead units"]) -> Float[Tensor, "*lead"]:
         """log P(state) of all units together, in nats."""
-        state = checks.bits(state=self._state(state))
-        return nets.bernoulli(self.logits(state), 1).log_prob(state)
+        return nets.bernoulli(self.logits(state), 1).log_prob(state.to(self.bias.dtype))
 
     def _state(self, state: Tensor) -> Tensor:
-        """A state of all units, in the net's precision."""
-        if checks.tensor(state=state).shape[-1:] != (self.units,):
-            raise ValueError(
-                f"state must give all {self.units} units, hidden ones too, (B, {self.units}), not {tuple(state.shape)}: "
-                "place(x) makes it of items"
-            )
-        return state.to(self.bias.dtype)
+        """All units, hidden ones too, in the net's precision."""
+        checks.ends((self.units,), **{f"state, of all {self.units} units,": state})
+        return checks.bits(state=state).to(self.bias.dtype)
 
     def _clamped(self, state: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """A batch of states, and which units are not known."""
-        state = checks.bits(state=self._state(state))
-        if state.ndim != 2:
-            raise ValueError(f"state must be a batch, (B, {self.units}), if only of one: state[None]")
+        state = checks.ends((self.units,), lead=1, state=self._state(state))
         known = self.visible if known is None else checks.tensor(known=known)
         if known.dtype != torch.bool or known.shape != (self.units,):
-            raise TypeError(
-                f"known must be bool, True for each of the {self.units} units that is clamped, "
-                f"not {known.dtype} of shape {tuple(known.shape)}"
-            )
+            said = f"{known.dtype} of shape {tuple(known.shape)}"
+            raise TypeError(f"known must be bool, True for each of the {self.units} units that is clamped, not {said}")
         return state, ~known
 
     def place(self, x: Tensor) -> Float[Tensor, "batch units"]:

@@ -106,7 +106,10 @@ def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
     >>> len(log_p(net, x, h)), log_w.shape
     (3, torch.Size([5, 3]))
     """
-    below = [log_mass(b, net.generate(start + i, a)) for i, (b, a) in enumerate(zip([x, *h], _layers(h, len(net.layers) - start)))]
+    below = [
+        log_mass(b, net.generate(start + i, a))
+        for i, (b, a) in enumerate(zip([x, *h], _layers(h, len(net.layers) - start)))
+    ]
     return [*below, log_mass(h[-1], net.top)]
 
 
@@ -365,8 +368,9 @@ class Concrete(Estimator):
         super().__init__(sizes, k)
         if not isinstance(temperatures, Sequence) or len(temperatures) != 2:
             raise TypeError(f"temperatures must be two numbers, q's and p's, not {temperatures!r}")
-        warm, cold = temperatures
-        self.temperatures = tuple(checks.number(above=0, **{"temperatures[0]": warm, "temperatures[1]": cold}))
+        self.temperatures = tuple(
+            checks.number(above=0, **{f"temperatures[{i}]": t for i, t in enumerate(temperatures)})
+        )
 
     def loss(self, net, batch: Batch) -> Terms:
         x = net.flat(batch.x)

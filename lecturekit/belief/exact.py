@@ -14,11 +14,6 @@ from lecturekit.belief.estimators import Estimator
 from lecturekit.model import Batch
 
 
-def _flat(net, x: Tensor) -> Tensor:
-    """x, after a look: (B, pixels), of 0 and 1."""
-    return checks.bits(x=checks.items(x, (net.centre.numel(),), "this net"))
-
-
 def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Tensor, "states batch"]]:
     """log p(x, h) and log q(h | x) for every h, which is states(all units): `paths` without chance.
 
@@ -30,7 +25,8 @@ def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Ten
     >>> log_p.shape, torch.allclose(log_p.logsumexp(0), net.as_belief_net().log_prob(x), atol=1e-5)
     (torch.Size([32, 1]), True)
     """
-    settings = states(sum(net.layers), _flat(net, x))[:, None].expand(-1, len(x), -1)
+    checks.bits(x=checks.items(x, (net.centre.numel(),), "this net"))
+    settings = states(sum(net.layers), x)[:, None].expand(-1, len(x), -1)
     h = list(settings.split(net.layers, -1))
     return sum(estimators.log_p(net, x, h)), sum(estimators.log_q_of(net, x, h))
 
@@ -70,9 +66,6 @@ class _Shifted:
     def __getattr__(self, name):
         return getattr(self._net, name)
 
-    def flat(self, x):
-        return x
-
     def recognize(self, layer, below):
         return self._net.recognize(layer, below) + self.q[layer]
 
@@ -110,9 +103,9 @@ def gradients(
     """
     if not isinstance(estimator, Estimator):
         raise TypeError(f"estimator must be an Estimator, such as ScoreFunction((8, 6)), not {estimator!r}")
-    many = _flat(net, x).repeat(checks.whole(draws=draws), 1)
+    many = checks.items(x, (net.centre.numel(),), "this net").repeat(checks.whole(draws=draws), 1)
     shifted = _Shifted(net, len(many))
-    batch = Batch(many)
+    batch = Batch(many.unflatten(1, net.event_shape))
     total = sum(loss(shifted, batch)["loss"] for loss in estimator.losses().values())
     found = shifted.slopes(-total * len(many))
     return tuple(g.reshape(draws, len(x), -1) for g in found)

@@ -64,7 +64,9 @@ class SigmoidBeliefNet(LatentVariableModel):
         given = list(recognition) if isinstance(recognition, Iterable) else [recognition]
         good = recognition is None or [isinstance(net, nn.Module) for net in given] == [True] * len(layers)
         if not layers or not good:
-            raise ValueError(f"need a layer, and a recognition net for each or none at all, not {layers=}, {recognition=}")
+            raise ValueError(
+                f"need a layer, and a recognition net for each or none at all, not {layers=}, {recognition=}"
+            )
         sizes = [math.prod(self.event_shape), *layers]
         pairs = list(zip(sizes, layers))
         self.generative = nn.ModuleList(nets.mlp([n, *reversed(between), b], activation) for b, n in pairs)
