@@ -75,7 +75,7 @@ def render(factors: Mapping[str, Tensor | float]) -> UInt8[Tensor, "n 1 28 28"]:
     values = [
         v if isinstance(v := factors[name], Tensor) else torch.tensor(checks.number(**{name: v})) for name in FACTORS
     ]
-    if max(v.ndim for v in values) > 1 or len({len(v) for v in values if v.ndim}) > 1:
+    if max(v.ndim for v in values) > 1 or len({len(v) for v in values if v.ndim and len(v) != 1}) > 1:
         raise ValueError(f"factors are numbers or (n,), of one n, not of shapes {[tuple(v.shape) for v in values]}")
     values = [v.detach().cpu() for v in values]
     digit, font, rotation, scale, thickness = torch.broadcast_tensors(*(v[None] if v.ndim == 0 else v for v in values))
