@@ -21,6 +21,7 @@ def general(units=7, hidden=(0, 1, 3), seed=0, scale=2.0, **options):
     torch.manual_seed(seed)
     net = BeliefNet(units, hidden, **options).double()
     net.weight.data *= scale
+    net.weight.data[~net.mask] = 3.0  # where no unit is a parent, a weight has no say
     net.bias.data.normal_()
     return net
 
@@ -115,7 +116,10 @@ def test_drawing_follows_the_joint():
         expected = net.log_joint(states(5, net.bias)).exp()
         error = (expected * (1 - expected) / len(drawn)).sqrt()
         assert ((share - expected).abs() < 4.5 * error + 1e-9).all()
-    assert net.sample(3).shape == (3, 4) == (3, *net.event_shape)
+    torch.manual_seed(1)
+    drawn = net.draw(50)
+    torch.manual_seed(1)
+    assert torch.equal(net.sample(50), drawn[:, [0, 2, 3, 4]]) and net.event_shape == (4,)
 
 
 def test_layers_are_drawn_together():
@@ -212,6 +216,7 @@ def test_a_small_net_learns_by_its_exact_likelihood():
         optimizer.zero_grad()
         net.loss(Batch(data))["loss"].backward()
         optimizer.step()
+    torch.testing.assert_close(net.loss(Batch(data))["loss"], -net.log_prob(data).mean())
     counts = torch.bincount((data @ torch.tensor([2.0, 1.0])).long(), minlength=4) / 500
     torch.testing.assert_close(net.log_prob(states(2, data)).exp(), counts, atol=2e-3, rtol=0)
 
@@ -340,8 +345,9 @@ def test_elbo_and_bound_are_those_of_the_enumeration():
     assert (spread / 20_000).sqrt().max() < 0.03
 
 
-def test_samples_follow_the_net():
-    net = layered((2, 2))
+@pytest.mark.parametrize("layers", [(2, 2), (2, 2, 2)])
+def test_samples_follow_the_net(layers):
+    net = layered(layers)
     net.generative[0][0].weight.data *= 3
     every = states(6, X)
     expected = exact.every_path(net, every)[0].logsumexp(0).exp().detach()
@@ -354,9 +360,16 @@ def test_samples_follow_the_net():
     error = (expected * (1 - expected) / n).sqrt()
     assert ((share - expected).abs() < 4.5 * error + 1e-9).all()
 
-    pixels, (h1, h2) = net.sample_layers(7)
-    assert pixels.mean.shape == (7, 1, 2, 3) and h1.shape == h2.shape == (7, 2)
+    pixels, (h1, *upper) = net.sample_layers(7)
+    assert pixels.mean.shape == (7, 1, 2, 3) and all(h.shape == (7, 2) for h in (h1, *upper))
+    assert len(upper) == len(layers) - 1
     torch.testing.assert_close(pixels.mean.flatten(1), net.generative[0](h1).sigmoid().detach())
+    _, hidden = net.sample_layers(n)  # all layers together, by their masses under p
+    settings = states(sum(layers), X)
+    joint = sum(estimators.log_p(net, settings.new_zeros(len(settings), 6), list(settings.split(2, -1)))[1:]).exp()
+    place = 2.0 ** torch.arange(sum(layers) - 1, -1, -1).double()
+    share = torch.bincount((torch.cat(hidden, -1) @ place).long(), minlength=len(settings)) / n
+    assert ((share - joint).abs() < 4.5 * (joint * (1 - joint) / n).sqrt() + 1e-9).all()
     torch.manual_seed(3)
     top = net.prior().sample((n,))
     from_top = net.decode(top).mean.flatten(1).mean(0)  # one draw between: in expectation the pixels of the model
@@ -385,7 +398,12 @@ def test_the_start_looks_at_the_data():
     net.estimator.start(net, net.flat(X).repeat(5000, 1))
     elbo = exact.expected_bound(net, net.flat(X)).mean()
     assert net.estimator.mean[0].item() == pytest.approx(elbo.item(), abs=0.05)
-    assert net.estimator.variance[0] == pytest.approx(net.elbo(X.repeat(5000, 1, 1, 1)).var().item(), rel=0.1)
+    torch.manual_seed(0)
+    h, logits = estimators.sample_q(net, net.flat(X).repeat(5000, 1), 1)
+    p, q = estimators.log_p(net, net.flat(X).repeat(5000, 1), h), estimators.log_q(h, logits)
+    for layer, signal in enumerate((sum(p) - sum(q), p[1] + p[2] - q[1])):  # nothing is left of what was there before
+        torch.testing.assert_close(net.estimator.mean[layer], signal.mean())
+        torch.testing.assert_close(net.estimator.variance[layer], signal.var(correction=0))
 
 
 def test_depth_and_nets_between():

@@ -237,10 +237,28 @@ def test_means_start_far_from_each_other_by_squared_distance(untyped):
     expected = squares / squares.sum(1, keepdim=True) / 3
     error = (expected * (1 - expected) / runs).sqrt()
     assert ((pairs / runs - expected).abs() <= 4 * error).all()  # and never twice on the same item
-    model = GaussianMixture(2, 3).float()
-    with torch.no_grad():
-        model.start(lambda n: Batch(x.repeat(50, 1)[:n]))  # many equal items: each still serves once
-    assert model.means.unique(dim=0).shape == (3, 2)
+    for _ in range(20):
+        model = GaussianMixture(2, 3).float()
+        with torch.no_grad():
+            model.start(lambda n: Batch(x.repeat(50, 1)[:n]))  # many equal items: each still serves once
+        assert model.means.unique(dim=0).shape == (3, 2)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_every_component_starts_with_the_covariance_of_the_whole(x, covariance):
+    model = started(x + 100, components=3, covariance=covariance)
+    wanted = torch.from_numpy(np.cov((x + 100).T, bias=True))
+    wanted = wanted if covariance == "full" else wanted.diagonal().diag_embed()
+    torch.testing.assert_close(covariances(model).detach(), wanted.expand(3, 2, 2))
+    torch.testing.assert_close(model.prior().probs.detach(), torch.full((3,), 1 / 3))
+    with torch.no_grad():  # what `fit` may move: a diagonal covariance stays one
+        model.factors.copy_(torch.randn_like(model.factors))
+    factor = model.factors[1].detach()
+    below = factor.tril(-1) if covariance == "full" else 0 * factor
+    factor = below + factor.diagonal().exp().diag_embed()
+    torch.testing.assert_close(covariances(model)[1].detach(), factor @ factor.T)
+    wanted = MultivariateNormal(model.means[1], factor @ factor.T).log_prob(x) - math.log(3)
+    torch.testing.assert_close(model.log_joint(x)[:, 1], wanted)
 
 
 def test_what_is_refused_changes_nothing(x):
