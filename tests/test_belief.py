@@ -1,14 +1,14 @@
 """Sigmoid belief nets: sums over all states, Gibbs sampling and mean field beside them, and the layered net's parts."""
 
 import copy
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
 from torch.distributions import Bernoulli
 
 from lecturekit import Batch, fit
-from lecturekit.belief import BeliefNet, SigmoidBeliefNet, exact
+from lecturekit.belief import BeliefNet, SigmoidBeliefNet, estimators, exact
 from lecturekit.belief.belief_net import states
 from lecturekit.evaluate import active_units, importance_bound
 from lecturekit.variational import IWAE
@@ -21,6 +21,7 @@ def general(units=7, hidden=(0, 1, 3), seed=0, scale=2.0, **options):
     torch.manual_seed(seed)
     net = BeliefNet(units, hidden, **options).double()
     net.weight.data *= scale
+    net.weight.data[~net.mask] = 3.0  # where no unit is a parent, a weight has no say
     net.bias.data.normal_()
     return net
 
@@ -115,7 +116,10 @@ def test_drawing_follows_the_joint():
         expected = net.log_joint(states(5, net.bias)).exp()
         error = (expected * (1 - expected) / len(drawn)).sqrt()
         assert ((share - expected).abs() < 4.5 * error + 1e-9).all()
-    assert net.sample(3).shape == (3, 4) == (3, *net.event_shape)
+    torch.manual_seed(1)
+    drawn = net.draw(50)
+    torch.manual_seed(1)
+    assert torch.equal(net.sample(50), drawn[:, [0, 2, 3, 4]]) and net.event_shape == (4,)
 
 
 def test_layers_are_drawn_together():
@@ -212,21 +216,75 @@ def test_a_small_net_learns_by_its_exact_likelihood():
         optimizer.zero_grad()
         net.loss(Batch(data))["loss"].backward()
         optimizer.step()
+    torch.testing.assert_close(net.loss(Batch(data))["loss"], -net.log_prob(data).mean())
     counts = torch.bincount((data @ torch.tensor([2.0, 1.0])).long(), minlength=4) / 500
     torch.testing.assert_close(net.log_prob(states(2, data)).exp(), counts, atol=2e-3, rtol=0)
 
 
-def test_what_the_general_net_refuses():
-    with pytest.raises(ValueError, match="some, not all"):
-        BeliefNet(2, (0, 1))
-    with pytest.raises(ValueError, match="some, not all, of the units 0..2"):
-        BeliefNet(3, (3,))
-    with pytest.raises(ValueError, match="parents come before children"):
-        BeliefNet(3, mask=torch.ones(3, 3).bool())
-    with pytest.raises(ValueError, match="too many to enumerate"):
-        BeliefNet(30, range(25)).log_prob(torch.ones(1, 5))
-    with pytest.raises(ValueError, match="0 or 1, but the data run from 0 to 0.5"):
-        BeliefNet(2).check(torch.tensor([[0, 0.5]]))
+NET = general().float()
+OFF = torch.zeros(2, 7)
+REFUSED = [
+    (lambda: BeliefNet(0), "units must be a whole number of at least 1, not 0"),
+    (lambda: BeliefNet(2.5), "units must be a whole number"),
+    (lambda: BeliefNet(2, (0, 1)), "some, not all"),
+    (lambda: BeliefNet(3, (3,)), r"some, not all, of the units 0..2, each once, not \(3,\)"),
+    (lambda: BeliefNet(3, (1, 1)), "each once"),
+    (lambda: BeliefNet(3, 1), "hidden must be a sequence"),
+    (lambda: BeliefNet(3, (-1,)), r"hidden\[0\] must be"),
+    (lambda: BeliefNet(3, mask=torch.ones(3, 3).bool()), "parents come before children"),
+    (lambda: BeliefNet(3, mask=torch.eye(3).bool()), "parents come before children"),
+    (lambda: BeliefNet(3, mask=torch.ones(3, 3).tril(-1)), r"mask must be bool \(units, units\)"),
+    (lambda: BeliefNet(3, mask=torch.zeros(3, 2).bool()), r"mask must be bool \(units, units\)"),
+    (lambda: BeliefNet(3, mask=[[0, 0, 0]] * 3), "mask must be a tensor"),
+    (lambda: BeliefNet(30, range(25)).log_prob(torch.ones(1, 5)), "too many to enumerate"),
+    (lambda: BeliefNet(2).check(torch.tensor([[0, 0.5]])), "0 or 1, but x runs from 0 to 0.5"),
+    (lambda: NET.log_prob(torch.full((2, 4), 0.3)), "0 or 1, but state runs from 0 to 0.3"),
+    (lambda: NET.log_prob(torch.zeros(4)), r"x\[None\]"),
+    (lambda: NET.log_prob(torch.zeros(2, 7)), r"items of shape \(4,\), not \(7,\)"),
+    (lambda: NET.log_prob([[0, 1, 0, 1]]), "x must be a tensor"),
+    (lambda: NET.place(torch.zeros(4)), r"x\[None\]"),
+    (lambda: NET.logits(torch.zeros(2, 4)), r"state, of all 7 units, must have shape \(..., 7\), not \(2, 4\)"),
+    (lambda: NET.log_joint(OFF + 0.5), "0 or 1, but state runs from 0.5"),
+    (lambda: NET.marginals(OFF[0]), r"state must have shape \(batch, 7\), not \(7,\)"),
+    (lambda: NET.marginals(OFF, known=NET.visible.float()), "known must be bool.*float32"),
+    (lambda: NET.every(OFF, known=[True] * 7), "known must be a tensor"),
+    (lambda: NET.every(OFF / 0), "from nan to nan"),
+    (lambda: NET.gibbs(OFF, known=NET.visible.long()), "known must be bool.*int64"),
+    (lambda: NET.gibbs(OFF, known=NET.visible[:6]), r"True for each of the 7 units.*\(6,\)"),
+    (lambda: NET.gibbs(OFF[:, :4]), "all 7 units"),
+    (lambda: NET.gibbs(OFF[:, :4], sweeps=0), "all 7 units"),
+    (lambda: NET.gibbs(OFF + 2), "0 or 1, but state runs from 2"),
+    (lambda: NET.gibbs(OFF, sweeps=-1), "sweeps must be a whole number of at least 0, not -1"),
+    (lambda: NET.gibbs(OFF, sweeps=2.5), "sweeps must be"),
+    (lambda: next(NET.gibbs_chain(OFF - 1)), "0 or 1, but state runs from -1"),
+    (lambda: NET.mean_field(OFF, sweeps=-1), "sweeps must be"),
+    (lambda: NET.mean_field(OFF, known=NET.visible.int()), "known must be bool"),
+    (lambda: NET.mean_field(OFF[0]), r"state must have shape \(batch, 7\), not \(7,\)"),
+    (lambda: NET.draw(-1), "n must be"),
+    (lambda: NET.sample(2.5), "n must be a whole number of at least 0, not 2.5"),
+    (lambda: NET.sample(2, torch.zeros(2).long()), "without y"),
+    (lambda: states(-1, OFF), "bits must be"),
+    (lambda: states(2, 1.0), "like must be a tensor"),
+]
+
+
+@pytest.mark.parametrize("call, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_what_the_general_net_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_whole_numbers_of_any_kind_are_bits(untyped):
+    """And a net that was loaded into one of another order is drawn in its own."""
+    x, state = states(4, OFF), states(7, OFF)[::5]
+    for kind in (torch.long, torch.bool, torch.float64):
+        torch.testing.assert_close(NET.log_prob(x.to(kind)), NET.log_prob(x))
+        torch.testing.assert_close(NET.log_joint(state.to(kind)), NET.log_joint(state))
+        assert torch.equal(NET.gibbs(state.to(kind), torch.ones(7).bool()), state)
+    flat = BeliefNet(7, (0, 1, 3), mask=torch.zeros(7, 7, dtype=torch.bool))
+    assert len(flat._levels) == 1
+    flat.load_state_dict(NET.state_dict())
+    assert len(flat._levels) == 7
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -287,8 +345,9 @@ def test_elbo_and_bound_are_those_of_the_enumeration():
     assert (spread / 20_000).sqrt().max() < 0.03
 
 
-def test_samples_follow_the_net():
-    net = layered((2, 2))
+@pytest.mark.parametrize("layers", [(2, 2), (2, 2, 2)])
+def test_samples_follow_the_net(layers):
+    net = layered(layers)
     net.generative[0][0].weight.data *= 3
     every = states(6, X)
     expected = exact.every_path(net, every)[0].logsumexp(0).exp().detach()
@@ -301,9 +360,16 @@ def test_samples_follow_the_net():
     error = (expected * (1 - expected) / n).sqrt()
     assert ((share - expected).abs() < 4.5 * error + 1e-9).all()
 
-    pixels, (h1, h2) = net.sample_layers(7)
-    assert pixels.mean.shape == (7, 1, 2, 3) and h1.shape == h2.shape == (7, 2)
+    pixels, (h1, *upper) = net.sample_layers(7)
+    assert pixels.mean.shape == (7, 1, 2, 3) and all(h.shape == (7, 2) for h in (h1, *upper))
+    assert len(upper) == len(layers) - 1
     torch.testing.assert_close(pixels.mean.flatten(1), net.generative[0](h1).sigmoid().detach())
+    _, hidden = net.sample_layers(n)  # all layers together, by their masses under p
+    settings = states(sum(layers), X)
+    joint = sum(estimators.log_p(net, settings.new_zeros(len(settings), 6), list(settings.split(2, -1)))[1:]).exp()
+    place = 2.0 ** torch.arange(sum(layers) - 1, -1, -1).double()
+    share = torch.bincount((torch.cat(hidden, -1) @ place).long(), minlength=len(settings)) / n
+    assert ((share - joint).abs() < 4.5 * (joint * (1 - joint) / n).sqrt() + 1e-9).all()
     torch.manual_seed(3)
     top = net.prior().sample((n,))
     from_top = net.decode(top).mean.flatten(1).mean(0)  # one draw between: in expectation the pixels of the model
@@ -332,7 +398,12 @@ def test_the_start_looks_at_the_data():
     net.estimator.start(net, net.flat(X).repeat(5000, 1))
     elbo = exact.expected_bound(net, net.flat(X)).mean()
     assert net.estimator.mean[0].item() == pytest.approx(elbo.item(), abs=0.05)
-    assert net.estimator.variance[0] == pytest.approx(net.elbo(X.repeat(5000, 1, 1, 1)).var().item(), rel=0.1)
+    torch.manual_seed(0)
+    h, logits = estimators.sample_q(net, net.flat(X).repeat(5000, 1), 1)
+    p, q = estimators.log_p(net, net.flat(X).repeat(5000, 1), h), estimators.log_q(h, logits)
+    for layer, signal in enumerate((sum(p) - sum(q), p[1] + p[2] - q[1])):  # nothing is left of what was there before
+        torch.testing.assert_close(net.estimator.mean[layer], signal.mean())
+        torch.testing.assert_close(net.estimator.variance[layer], signal.var(correction=0))
 
 
 def test_depth_and_nets_between():
@@ -353,15 +424,99 @@ def test_depth_and_nets_between():
     assert list(SigmoidBeliefNet((1, 2, 3), (3, 2), recognition=own).recognition) == own
 
 
-def test_what_it_refuses():
-    with pytest.raises(ValueError, match="unknown estimator 'reinforce'; there are score, nvil"):
-        SigmoidBeliefNet((6,), (2,), estimator="reinforce")
-    with pytest.raises(ValueError, match="a recognition net for each"):
-        SigmoidBeliefNet((6,), (2,), recognition=[])
-    with pytest.raises(ValueError, match='view="binary"'):
-        SigmoidBeliefNet((6,), (2,)).check(torch.full((2, 6), 0.3))
-    with pytest.raises(TypeError, match="score-function"):
-        IWAE(SigmoidBeliefNet((6,), (2,)), 3).loss(Batch(torch.ones(2, 6)))
+BITS = X.flatten(1).float()
+SBN = SigmoidBeliefNet((6,), (3, 2))
+H = [torch.ones(4, 3), torch.ones(4, 2)]
+
+
+def linear(*sizes):
+    return [torch.nn.Linear(a, b) for a, b in pairwise(sizes)]
+
+
+LAYERS_REFUSED = [
+    (
+        lambda: SigmoidBeliefNet((6,), (2,), estimator="reinforce"),
+        "unknown estimator 'reinforce': .*there are score, nvil",
+    ),
+    (lambda: SigmoidBeliefNet((6,), (2,), estimator=None), "unknown estimator None"),
+    (lambda: SigmoidBeliefNet((6,), ()), "need a layer"),
+    (lambda: SigmoidBeliefNet((6,), 200), "layers must be a sequence of whole numbers.*not 200"),
+    (lambda: SigmoidBeliefNet((6,), (0, 2)), r"layers\[0\] must be a whole number of at least 1, not 0"),
+    (lambda: SigmoidBeliefNet((6,), (2,), between=4), "between must be a sequence"),
+    (lambda: SigmoidBeliefNet((6,), (2,), between=(4, 2.5)), r"between\[1\] must be"),
+    (lambda: SigmoidBeliefNet((6,), (2,), activation=torch.nn.ReLU()), "activation must be a class"),
+    (lambda: SigmoidBeliefNet(784), "event_shape must be a sequence"),
+    (lambda: SigmoidBeliefNet((6, -1)), r"event_shape\[1\]"),
+    (lambda: SigmoidBeliefNet((6,), (2,), recognition=[]), "a recognition net for each"),
+    (lambda: SigmoidBeliefNet((6,), (3, 2), recognition=linear(6, 3)[0]), "a recognition net for each"),
+    (lambda: SigmoidBeliefNet((6,), (3, 2), recognition=[abs, abs]), "a recognition net for each"),
+    (
+        lambda: SigmoidBeliefNet((6,), (3, 2), recognition=linear(6, 2, 2)).paths(BITS),
+        r"recognition\[0\] gives 2 log odds",
+    ),
+    (
+        lambda: SigmoidBeliefNet((6,), (2,), k=0),
+        "k, the number of samples per item, must be a whole number of at least 1, not 0",
+    ),
+    (lambda: SigmoidBeliefNet((6,), (2,), k="5"), "k, the number.*not '5'"),
+    (lambda: SigmoidBeliefNet((6,), (2,), estimator="score", temperature=2), "temperature"),
+    (lambda: SBN.check(torch.full((2, 6), 0.3)), 'view="binary"'),
+    (lambda: fit(SigmoidBeliefNet((6,), (2,)), torch.full((8, 6), 0.3), epochs=1), 'view="binary"'),
+    (lambda: SBN.paths(BITS + 0.3), "0 or 1, but x runs from 0.3"),
+    (lambda: SBN.paths(BITS, k=None), "k must be"),
+    (lambda: SBN.paths(X.float()), r"items of shape \(6,\), not \(1, 2, 3\)"),
+    (lambda: SBN.elbo(BITS[0]), r"x\[None\]"),
+    (lambda: SBN.codes(BITS, draws=0), "draws must be"),
+    (lambda: SBN.codes(BITS, draws=None), "draws must be"),
+    (lambda: SBN.loss(Batch(BITS[:, :4])), r"items of shape \(6,\)"),
+    (lambda: SBN.decode(torch.ones(4, 3)), r"z must have shape \(\.\.\., 2\), not \(4, 3\)"),
+    (lambda: SBN.recognize(1, BITS), r"below must have shape \(\.\.\., 3\)"),
+    (lambda: SBN.generate(0, BITS), r"above must have shape \(\.\.\., 3\)"),
+    (lambda: SBN.sample(-1), "n must be"),
+    (lambda: SBN.sample(2, torch.zeros(2).long()), "without y"),
+    (lambda: SBN.sample_layers("5"), "n must be"),
+    (lambda: IWAE(SBN, 3).loss(Batch(torch.ones(2, 6))), "score-function"),
+    (lambda: estimators.bits([0.3]), "logits must be a tensor"),
+    (lambda: estimators.bits(BITS, k=0), "k must be"),
+    (lambda: estimators.sample_q(SBN, BITS, start=-1), "start must be a whole number from 0 to 2"),
+    (lambda: estimators.sample_q(SBN, BITS, start=1), "below must have shape"),
+    (lambda: estimators.sample_p(SBN, -1), "n must be"),
+    (lambda: estimators.log_mass(torch.ones(4, 3), torch.ones(4, 1)), "as many units"),
+    (lambda: estimators.log_mass(torch.ones(3) / 2, torch.ones(3)), "0 or 1, but bits runs from 0.5"),
+    (lambda: estimators.log_p(SBN, BITS, H[:1]), "bits of 2 layers.*not 1"),
+    (lambda: estimators.log_p(SBN, BITS, H, start=1), "bits of 1 layers"),
+    (lambda: estimators.log_q(H, H[:1]), "bits of 1 layers"),
+    (lambda: estimators.log_q_of(SBN, BITS, H[:1]), "bits of 2 layers"),
+    (lambda: estimators.ScoreFunction([8]), "sizes are those of x and of every layer"),
+    (lambda: estimators.ScoreFunction(8), "sizes must be a sequence"),
+    (lambda: estimators.ScoreFunction([8, 0]), r"sizes\[1\] must be"),
+    (lambda: estimators.VIMCO([8, 3], 1), "k must be at least 2"),
+    (lambda: estimators.VIMCO([8, 3], 3).signals(torch.ones(3)), r"log_w must be \(k, batch\) with k = 3, not \(3,\)"),
+    (lambda: estimators.VIMCO([8, 3], 3).signals(torch.ones(1, 3)), "log_w must be"),
+    (lambda: estimators.NVIL([8, 3], baseline=-1), "baseline must be"),
+    (lambda: estimators.NVIL([8, 3], normalize="no"), "normalize must be True or False"),
+    (lambda: estimators.NVIL([8, 3], local=None), "local must be True or False"),
+    (lambda: estimators.Concrete([8, 3], temperatures=0.5), "temperatures must be two numbers"),
+    (lambda: estimators.Concrete([8, 3], temperatures=(0.5, 0)), r"temperatures\[1\] must be a finite number above 0"),
+    (lambda: estimators.Concrete([8, 3], temperatures=(float("nan"), 0.5)), r"temperatures\[0\] must be"),
+    (lambda: exact.every_path(SBN, X.float()), r"x\.flatten\(1\)"),
+    (lambda: exact.every_path(SBN, BITS / 2), "0 or 1"),
+    (lambda: exact.every_path(SigmoidBeliefNet((6,), (30,)), BITS), "too many to enumerate"),
+    (lambda: exact.expected_bound(SBN, BITS, k=0), "k must be"),
+    (lambda: exact.expected_bound(SBN, BITS, k=5), "too many to enumerate"),
+    (lambda: exact.exact_gradient(SBN, BITS[0]), r"x\[None\]"),
+    (lambda: exact.gradients(SBN.estimator, SBN, BITS[0], 10), r"x\[None\]"),
+    (lambda: exact.gradients(SBN.estimator, SBN, BITS, 0), "draws must be"),
+    (lambda: exact.gradients("score", SBN, BITS, 10), "estimator must be an Estimator"),
+    (lambda: exact.compare(SBN, BITS, SBN.estimator), "given must be estimators by name"),
+    (lambda: exact.compare(SBN, BITS, {"a": SBN.estimator}, draws=1), "draws must be a whole number of at least 2"),
+]
+
+
+@pytest.mark.parametrize("call, message", LAYERS_REFUSED, ids=[message for _, message in LAYERS_REFUSED])
+def test_what_it_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
 
 
 @pytest.mark.parametrize("name", ["nvil", "reweighted-wake-sleep"])

@@ -174,16 +174,171 @@ def test_a_component_without_any_item_is_left_alone(x):
     assert model.log_prob(x).isfinite().all() and all(p.isfinite().all() for p in model.parameters())
 
 
-def test_bad_requests():
-    with pytest.raises(ValueError, match="full.*diagonal"):
-        GaussianMixture(2, 2, covariance="spherical")
-    with pytest.raises(ValueError, match="components >= 1"):
-        GaussianMixture(2, 0)
-    same = torch.ones(20, 2)
-    with pytest.raises(ValueError, match="1 different items, too few for 2"):
-        started(same)
-    with pytest.raises(ValueError, match="shape"):
-        fit(GaussianMixture(2, 2), torch.randn(20, 3), epochs=1, progress=False)
+@pytest.mark.parametrize(
+    "a, b", [(1e-3, 0.0), (1e3, 0.0), (1.0, 1000.0), (1e-3, 1.0), (1e3, -1e6), ([1e-3, 1e3], [1.0, 0.0])]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_on_another_scale_it_learns_the_same(a, b, dtype, covariance, untyped):
+    """On a x + b, with another a for each dimension too; the default floor is needed in both."""
+    groups = [torch.randn(200, 2) @ torch.tensor([[1.0, 0.3], [0, 0.5]]) + 2, torch.randn(150, 2) - 2]
+    flat = torch.randn(40, 2) * torch.tensor([1.0, 0.0]) + torch.tensor([9.0, 0.5])  # has no second extent
+    a, b = torch.tensor(a) * torch.ones(2), torch.tensor(b) * torch.ones(2)
+    there = (a * torch.cat([*groups, flat]) + b).to(dtype)
+    here = (there.double() - b) / a  # what b has cost is lost to both
+    learned = []
+    for x in here, there:
+        torch.manual_seed(3)
+        model = GaussianMixture(2, 3, covariance=covariance).to(x.dtype)
+        with torch.no_grad():
+            model.start(lambda n, x=x: Batch(x[:n]))
+            start = model.means.double().clone()
+            model.means.copy_(x[[0, 200, 350]])
+        learned.append((model, start, torch.stack([model.em_step(x).double() for _ in range(10)])))
+    (model, start, values), (twin, other, others) = learned
+    error = 20 * torch.finfo(dtype).eps * (10 + (b / a).abs().max().item())  # the points reach to 10
+    if a[0] == a[1]:  # or else other items are far away
+        torch.testing.assert_close((other - b) / a, start, atol=error, rtol=0)
+    torch.testing.assert_close((twin.means.double() - b) / a, model.means, atol=error, rtol=0)
+    found = covariances(twin).double() / (a[:, None] * a)
+    torch.testing.assert_close(found, covariances(model), atol=error, rtol=0)
+    torch.testing.assert_close(twin.prior().probs.double(), model.prior().probs, atol=error, rtol=0)
+    torch.testing.assert_close(twin.encode(there).probs.double(), model.encode(here).probs, atol=10 * error, rtol=0)
+    torch.testing.assert_close(others + a.log().sum(), values, atol=10 * error, rtol=0)
+    unit = here.std(0, correction=0)
+    assert math.isclose(torch.linalg.eigvalsh(covariances(model) / unit.outer(unit)).min().item(), 1e-3, rel_tol=1e-4)
+
+
+@pytest.mark.parametrize("a", [1e-3, 1.0, 1e3])
+def test_groups_that_lie_apart_are_told_apart_on_any_scale(a):
+    x = a * torch.cat([torch.randn(200, 1) - 4, torch.randn(200, 1) + 4]).float()
+    torch.manual_seed(0)
+    model = GaussianMixture(1, 2).float()
+    with torch.no_grad():
+        model.start(lambda n: Batch(x[:n]))
+    for _ in range(30):
+        model.em_step(x)
+    torch.testing.assert_close(
+        model.means[:, 0].double().sort().values / a, torch.tensor([-4.0, 4.0]), atol=0.2, rtol=0
+    )
+    torch.testing.assert_close(covariances(model).double().flatten() / a**2, torch.ones(2), atol=0.3, rtol=0)
+
+
+def test_means_start_far_from_each_other_by_squared_distance(untyped):
+    """k-means++ by hand: the second mean falls on an item with a chance that grows with the square of its distance."""
+    x, runs = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]]).float(), 900
+    pairs, model = torch.zeros(3, 3), GaussianMixture(2, 2).float()
+    for _ in range(runs):
+        with torch.no_grad():
+            model.start(lambda n: Batch(x[:n]))
+        first, second = (x[:, None] == model.means).all(-1).int().argmax(0).tolist()
+        pairs[first, second] += 1
+    squares = torch.cdist(x.double(), x.double()).square()
+    expected = squares / squares.sum(1, keepdim=True) / 3
+    error = (expected * (1 - expected) / runs).sqrt()
+    assert ((pairs / runs - expected).abs() <= 4 * error).all()  # and never twice on the same item
+    for _ in range(20):
+        model = GaussianMixture(2, 3).float()
+        with torch.no_grad():
+            model.start(lambda n: Batch(x.repeat(50, 1)[:n]))  # many equal items: each still serves once
+        assert model.means.unique(dim=0).shape == (3, 2)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_every_component_starts_with_the_covariance_of_the_whole(x, covariance):
+    model = started(x + 100, components=3, covariance=covariance)
+    wanted = torch.from_numpy(np.cov((x + 100).T, bias=True))
+    wanted = wanted if covariance == "full" else wanted.diagonal().diag_embed()
+    torch.testing.assert_close(covariances(model).detach(), wanted.expand(3, 2, 2))
+    torch.testing.assert_close(model.prior().probs.detach(), torch.full((3,), 1 / 3))
+    with torch.no_grad():  # what `fit` may move: a diagonal covariance stays one
+        model.factors.copy_(torch.randn_like(model.factors))
+    factor = model.factors[1].detach()
+    below = factor.tril(-1) if covariance == "full" else 0 * factor
+    factor = below + factor.diagonal().exp().diag_embed()
+    torch.testing.assert_close(covariances(model)[1].detach(), factor @ factor.T)
+    wanted = MultivariateNormal(model.means[1], factor @ factor.T).log_prob(x) - math.log(3)
+    torch.testing.assert_close(model.log_joint(x)[:, 1], wanted)
+
+
+def test_what_is_refused_changes_nothing(x):
+    model = started(x)
+    bad = x.index_fill(0, torch.tensor([5]), math.nan)
+    before = copy.deepcopy(model.state_dict())
+    for call in (
+        lambda: model.em_step(bad),
+        lambda: next(model.em(bad)),
+        lambda: model.m_step(bad, model.log_joint(x)),
+        lambda: model.start(lambda n: Batch(bad)),
+        lambda: model.em_step(x[:0]),
+        lambda: model.start(lambda n: Batch(x[:1].expand(50, -1))),
+    ):
+        with pytest.raises(ValueError, match="not finite|no items|1 different items"), torch.no_grad():
+            call()
+    model.floor = 0.0  # a component of one item has no volume
+    with pytest.raises(ValueError, match="component 1 has no volume left"), torch.no_grad():
+        model.m_step(
+            x, torch.tensor([0.0, -800.0]).expand(100, 2).index_put((torch.tensor(7),), torch.tensor([-800.0, 0]))
+        )
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+POINTS = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+MODEL = GaussianMixture(3, 2).float()
+
+
+def trained(points, components=2, **options):
+    return fit(GaussianMixture(3, components, **options).float(), points, epochs=1, progress=False)
+
+
+REFUSED = [
+    (lambda: GaussianMixture(2, 2, covariance="spherical"), "full.*diagonal"),
+    (lambda: GaussianMixture(2, 2, covariance=None), "unknown covariance None"),
+    (lambda: GaussianMixture(2, 0), "components must be a whole number of at least 1, not 0"),
+    (lambda: GaussianMixture(2.5, 2), "dimensions must be a whole number"),
+    (lambda: GaussianMixture((3,), 2), "dimensions must be a whole number"),
+    (lambda: GaussianMixture(2, 2, floor=-1e-3), "floor must be a finite number of at least 0"),
+    (lambda: GaussianMixture(2, 2, floor=math.nan), "floor must be a finite number of at least 0, not nan"),
+    (lambda: GaussianMixture(2, 2, floor="0.1"), "floor must be a finite number"),
+    (lambda: trained(torch.randn(20, 2)), "shape"),
+    (lambda: trained(POINTS, 100), "64 different items, too few for 100 means: fewer components="),
+    (lambda: trained(POINTS.repeat(3, 1), 65), "64 different items, too few for 65 means"),
+    (lambda: trained(POINTS * 0), "1 different items, too few for 2"),
+    (lambda: trained(POINTS * 0, 1), r"dimension 0 of the data is constant \(3 of 3 are, over 64 items\).*floor="),
+    (lambda: trained(POINTS[:1], 1), r"constant \(3 of 3 are, over 1 items\).*take more items"),
+    (
+        lambda: trained(POINTS * torch.tensor([1.0, 0, 1]) + 0.1),
+        r"dimension 1 of the data is constant \(1 of 3.*leave out",
+    ),
+    (lambda: MODEL.em_step(POINTS * torch.tensor([1.0, 0, 1])), "dimension 1 of the data is constant"),
+    (lambda: MODEL.em_step(POINTS[0]), r"x\[None\]"),
+    (lambda: MODEL.em_step(POINTS / 0), "not finite"),
+    (lambda: next(MODEL.em(POINTS[:, :2])), r"items of shape \(3,\), not \(2,\)"),
+    (lambda: MODEL.m_step(POINTS, torch.zeros(64, 1)), r"log_joint must have shape \(..., 64, 2\), not \(64, 1\)"),
+    (lambda: MODEL.log_prob(POINTS[0]), r"x\[None\]"),
+    (lambda: MODEL.log_joint(POINTS.tolist()), "x must be a tensor"),
+    (lambda: MODEL.encode(POINTS[:, :1]), r"items of shape \(3,\), not \(1,\)"),
+    (lambda: MODEL.bound(POINTS[0], 3), r"x\[None\]"),
+    (lambda: MODEL.decode(torch.tensor([0, -1])), "z must be whole numbers from 0 to 1"),
+    (lambda: MODEL.decode(torch.tensor([2])), "z must be whole numbers from 0 to 1"),
+    (lambda: MODEL.decode(torch.tensor([0.0])), "z must be whole numbers from 0 to 1"),
+    (lambda: MODEL.decode(torch.tensor([True, False])), "z must be whole numbers from 0 to 1"),
+]
+
+
+@pytest.mark.parametrize("call, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_what_it_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+@pytest.mark.parametrize("points", [POINTS * torch.tensor([1.0, 0, 1]), POINTS[:1], POINTS * 0])
+def test_with_a_floor_of_ones_own_constant_data_are_no_problem(points):
+    model = GaussianMixture(3, 1, floor=0.01).float()
+    with torch.no_grad():
+        model.start(lambda n: Batch(points[:n]))
+    model.em_step(points)
+    assert math.isclose(torch.linalg.eigvalsh(covariances(model)).min().item(), 0.01, rel_tol=1e-5)
 
 
 def test_it_finds_the_eight_gaussians():

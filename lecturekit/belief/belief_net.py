@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.model import Batch, GenerativeModel, Terms
 
 LARGEST = 20  # bits that are enumerated: a million states
@@ -32,11 +32,11 @@ def states(bits: int, like: Tensor) -> Float[Tensor, "states bits"]:
             [1., 0.],
             [1., 1.]])
     """
-    if bits > LARGEST:
+    if checks.whole(0, bits=bits) > LARGEST:
         raise ValueError(
             f"{bits} free bits have 2^{bits} states, too many to enumerate (at most 2^{LARGEST}); draw samples instead"
         )
-    counts = torch.arange(2**bits, device=like.device)[:, None]
+    counts = torch.arange(2**bits, device=checks.tensor(like=like).device)[:, None]
     return (counts >> torch.arange(bits - 1, -1, -1, device=like.device) & 1).to(like.dtype)
 
 
@@ -61,20 +61,27 @@ class BeliefNet(GenerativeModel):
 
     def __init__(self, units: int, hidden: Sequence[int] = (), mask: Bool[Tensor, "units units"] | None = None):
         super().__init__()
-        if units < 1 or len(set(hidden)) < len(hidden) or not set(hidden) < set(range(units)):
+        units, hidden = checks.whole(units=units), checks.wholes(0, empty=True, hidden=hidden)
+        if len(set(hidden)) < len(hidden) or not set(hidden) < set(range(units)):
             raise ValueError(f"hidden must be some, not all, of the units 0..{units - 1}, each once, not {hidden}")
-        mask = torch.ones(units, units, dtype=torch.bool).tril(-1) if mask is None else mask
-        if mask.shape != (units, units) or mask.triu().any():
-            raise ValueError("mask is (units, units), and true only below its diagonal: parents come before children")
-        self.units, self.hidden, self.event_shape = units, tuple(hidden), (units - len(hidden),)
+        mask = torch.ones(units, units, dtype=torch.bool).tril(-1) if mask is None else checks.tensor(mask=mask)
+        if mask.dtype != torch.bool or mask.shape != (units, units) or mask.triu().any():
+            raise ValueError(
+                "mask must be bool (units, units), True only below its diagonal: parents come before children"
+            )
+        self.units, self.hidden, self.event_shape = units, hidden, (units - len(hidden),)
         self.weight = nn.Parameter(torch.randn(units, units) * mask / units**0.5)
         self.bias = nn.Parameter(torch.zeros(units))
         self.register_buffer("mask", mask)
         self.register_buffer("visible", torch.tensor([i not in hidden for i in range(units)]))
-        depth: list[int] = []  # units whose parents are all drawn are drawn together: in a layered net, a layer
-        for parents in mask.tolist():
+
+    @property
+    def _levels(self) -> list[list[int]]:
+        """Units whose parents are all drawn are drawn together: in a layered net, a layer."""
+        depth: list[int] = []
+        for parents in self.mask.tolist():
             depth.append(max((depth[j] + 1 for j, is_parent in enumerate(parents) if is_parent), default=0))
-        self._levels = [[i for i in range(units) if depth[i] == level] for level in range(max(depth) + 1)]
+        return [[i for i in range(self.units) if depth[i] == level] for level in range(max(depth) + 1)]
 
     @property
     def weights(self) -> Tensor:
@@ -83,14 +90,29 @@ class BeliefNet(GenerativeModel):
 
     def logits(self, state: Float[Tensor, "*lead units"]) -> Float[Tensor, "*lead units"]:
         """The log odds of every unit given its parents' values in `state`."""
-        return state @ self.weights.T + self.bias
+        return self._state(state) @ self.weights.T + self.bias
 
     def log_joint(self, state: Float[Tensor, "*lead units"]) -> Float[Tensor, "*lead"]:
         """log P(state) of all units together, in nats."""
-        return nets.bernoulli(self.logits(state), 1).log_prob(state)
+        return nets.bernoulli(self.logits(state), 1).log_prob(state.to(self.bias.dtype))
+
+    def _state(self, state: Tensor) -> Tensor:
+        """All units, hidden ones too, in the net's precision."""
+        checks.ends((self.units,), **{f"state, of all {self.units} units,": state})
+        return checks.bits(state=state).to(self.bias.dtype)
+
+    def _clamped(self, state: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """A batch of states, and which units are not known."""
+        state = checks.ends((self.units,), lead=1, state=self._state(state))
+        known = self.visible if known is None else checks.tensor(known=known)
+        if known.dtype != torch.bool or known.shape != (self.units,):
+            said = f"{known.dtype} of shape {tuple(known.shape)}"
+            raise TypeError(f"known must be bool, True for each of the {self.units} units that is clamped, not {said}")
+        return state, ~known
 
     def place(self, x: Tensor) -> Float[Tensor, "batch units"]:
         """Items (B, visible) in their places among all units; the hidden ones are 0."""
+        x = checks.items(x, self.event_shape, "BeliefNet")
         state = torch.zeros(len(x), self.units, device=x.device, dtype=self.bias.dtype)
         state[:, self.visible] = x.to(self.bias.dtype)
         return state
@@ -99,7 +121,7 @@ class BeliefNet(GenerativeModel):
         self, state: Float[Tensor, "batch units"], known: Bool[Tensor, " units"] | None = None
     ) -> Float[Tensor, "states batch units"]:
         """Each item of `state` with the unknown units set in every way; softmax(log_joint(.), 0) is the posterior."""
-        free = ~(self.visible if known is None else known)
+        state, free = self._clamped(state, known)
         settings = states(int(free.sum()), self.bias)
         out = state.repeat(len(settings), 1, 1)
         out[..., free] = settings[:, None]
@@ -120,16 +142,16 @@ class BeliefNet(GenerativeModel):
         """Minus log P(x), which a small net can afford."""
         return {"loss": -self.log_prob(batch.x).mean()}
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
         """Also ValueError for items that are not of 0 and 1."""
-        super().check(x, y)
-        if not ((x == 0) | (x == 1)).all():
-            raise ValueError(f"units are 0 or 1, but the data run from {x.min():.4g} to {x.max():.4g}")
+        super().check(x, y, stream)
+        if stream is None:
+            checks.bits(x=x)
 
     @torch.no_grad()
     def draw(self, n: int) -> Float[Tensor, "n units"]:
         """n states of all units, ancestors first."""
-        state = torch.zeros(n, self.units, device=self.bias.device, dtype=self.bias.dtype)
+        state = torch.zeros(checks.whole(0, n=n), self.units, device=self.bias.device, dtype=self.bias.dtype)
         weights = self.weights
         for level in self._levels:
             on = torch.sigmoid(state @ weights[level].T + self.bias[level])
@@ -138,15 +160,15 @@ class BeliefNet(GenerativeModel):
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """n draws of the visible units, (n, *event_shape)."""
-        return self.draw(n)[:, self.visible]
+        return self.draw(self.asked(n, y)[0])[:, self.visible]
 
     @torch.no_grad()
     def gibbs(
         self, state: Float[Tensor, "batch units"], known: Bool[Tensor, " units"] | None = None, sweeps: int = 1
     ) -> Float[Tensor, "batch units"]:
         """`state` after a number of sweeps of Gibbs sampling over the unknown units [1], all items in parallel."""
-        chain = self.gibbs_chain(state, known)
-        for _ in range(sweeps):
+        (state, _), chain = self._clamped(state, known), self.gibbs_chain(state, known)
+        for _ in range(checks.whole(0, sweeps=sweeps)):
             state = next(chain)
         return state
 
@@ -158,8 +180,8 @@ class BeliefNet(GenerativeModel):
         One unit after the other: two units with a common child depend on each other given all the rest (explaining
         away), and drawing them at once would leave another distribution invariant.
         """
-        free = (~(self.visible if known is None else known)).nonzero()[:, 0].tolist()
-        state, weights = state.clone(), self.weights.detach()
+        state, free = self._clamped(state, known)
+        state, free, weights = state.clone(), free.nonzero()[:, 0].tolist(), self.weights.detach()
         logits = self.logits(state).detach()
         while True:
             for i in free:
@@ -179,7 +201,8 @@ class BeliefNet(GenerativeModel):
         unit after the other, by the fixed-point equation of [2]. Without the entropy the bound is convex in a single
         mu_i, so it lies above its tangent, and the equation maximizes tangent plus entropy. All mu at once might swing.
         """
-        free = (~(self.visible if known is None else known)).nonzero()[:, 0].tolist()
+        sweeps, (state, free) = checks.whole(0, sweeps=sweeps), self._clamped(state, known)
+        free = free.nonzero()[:, 0].tolist()
         # float64, or a large weight would leave nothing of 1 + expm1(weight)
         weights, bias = self.weights.detach().double(), self.bias.detach().double()
         mu = state.double().index_fill(1, torch.tensor(free, dtype=torch.long, device=state.device), 0.5)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.model import Batch, Terms, options
 
 
@@ -41,8 +41,9 @@ def bits(logits: Tensor, k: int | None = None) -> Tensor:
             [0., 1.],
             [0., 1.]])
     """
-    on = logits.detach().sigmoid()
-    noise = torch.rand(on.shape if k is None else (k, *on.shape), device=on.device, dtype=on.dtype)
+    on = checks.tensor(logits=logits).detach().sigmoid()
+    shape = on.shape if k is None else (checks.whole(k=k), *on.shape)
+    noise = torch.rand(shape, device=on.device, dtype=on.dtype)
     return (noise < on).to(on.dtype)
 
 
@@ -57,7 +58,7 @@ def sample_q(
     ([(5, 3, 4), (5, 3, 2)], [(3, 4), (5, 3, 2)])
     """
     h, logits = [], []
-    for layer in range(start, len(net.layers)):
+    for layer in range(checks.whole(0, len(net.layers), start=start), len(net.layers)):
         logits.append(net.recognize(layer, below))
         below = draw(logits[-1], k if layer == start else None)
         h.append(below)
@@ -72,7 +73,7 @@ def sample_p(net, n: int) -> tuple[list[Tensor], Tensor]:
     >>> [tuple(layer.shape) for layer in h], tuple(pixels.shape)
     ([(3, 4), (3, 2)], (3, 6))
     """
-    h = [bits(net.top.expand(n, -1))]
+    h = [bits(net.top.expand(checks.whole(0, n=n), -1))]
     for layer in range(len(net.layers) - 1, 0, -1):
         h.insert(0, bits(net.generate(layer, h[0])))
     return h, net.generate(0, h[0])
@@ -84,7 +85,15 @@ def log_mass(bits: Tensor, logits: Tensor) -> Tensor:
     >>> log_mass(torch.ones(5, 3), torch.zeros(5, 3))  # three coins of probability 1/2: 3 log 1/2
     tensor([-2.0794, -2.0794, -2.0794, -2.0794, -2.0794])
     """
+    if checks.bits(bits=bits).shape[-1:] != checks.tensor(logits=logits).shape[-1:]:
+        raise ValueError(f"bits and logits must be of as many units, not {tuple(bits.shape)} and {tuple(logits.shape)}")
     return nets.bernoulli(logits, 1).log_prob(bits)
+
+
+def _layers(h: Sequence[Tensor], count: int) -> Sequence[Tensor]:
+    if len(h) != count:
+        raise ValueError(f"h must be the bits of {count} layers, from the data upwards, not {len(h)} tensors")
+    return h
 
 
 def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
@@ -97,7 +106,10 @@ def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
     >>> len(log_p(net, x, h)), log_w.shape
     (3, torch.Size([5, 3]))
     """
-    below = [log_mass(b, net.generate(start + i, a)) for i, (b, a) in enumerate(zip([x, *h], h))]
+    below = [
+        log_mass(b, net.generate(start + i, a))
+        for i, (b, a) in enumerate(zip([x, *h], _layers(h, len(net.layers) - start)))
+    ]
     return [*below, log_mass(h[-1], net.top)]
 
 
@@ -108,7 +120,7 @@ def log_q(h: list[Tensor], logits: list[Tensor]) -> list[Tensor]:
     >>> [term.shape for term in log_q(h, logits)]
     [torch.Size([5, 3]), torch.Size([5, 3])]
     """
-    return [log_mass(b, a) for b, a in zip(h, logits, strict=True)]
+    return [log_mass(b, a) for b, a in zip(_layers(h, len(logits)), logits)]
 
 
 def log_q_of(net, x: Tensor, h: list[Tensor]) -> list[Tensor]:
@@ -120,7 +132,8 @@ def log_q_of(net, x: Tensor, h: list[Tensor]) -> list[Tensor]:
     >>> torch.allclose(sum(log_q_of(net, x, h)), sum(log_q(h, logits)), atol=1e-5)
     True
     """
-    return log_q(h, [net.recognize(layer, below) for layer, below in enumerate([x, *h[:-1]])])
+    below = [x, *_layers(h, len(net.layers))[:-1]]
+    return log_q(h, [net.recognize(layer, b) for layer, b in enumerate(below)])
 
 
 def slope(surrogate: Tensor) -> Tensor:
@@ -148,9 +161,9 @@ class Estimator(nn.Module):
 
     def __init__(self, sizes: Sequence[int], k: int = 1):
         super().__init__()
-        if k < 1:
-            raise ValueError(f"k, the number of samples per item, must be at least 1, not {k}")
-        self.k = k
+        if len(checks.wholes(sizes=sizes)) < 2:
+            raise ValueError(f"sizes are those of x and of every layer, such as (784, 200), not {sizes}")
+        self.k = checks.whole(**{"k, the number of samples per item,": k})
 
     def extra_repr(self) -> str:
         """Its options, for print(model)."""
@@ -206,7 +219,8 @@ class NVIL(Estimator):
         self, sizes: Sequence[int], k: int = 1, baseline: int = 100, normalize: bool = True, local: bool = True
     ):
         super().__init__(sizes, k)
-        self.normalize, self.local, self.decay = normalize, local, 0.8
+        self.normalize, self.local = checks.flag(normalize=normalize, local=local)
+        self.decay, baseline = 0.8, checks.whole(0, baseline=baseline)
         self.baselines = nn.ModuleList(nets.mlp([n, baseline, 1], nn.Tanh) for n in sizes[:-1] if baseline)
         for net in self.baselines:  # so that at first the running mean is all there is
             nn.init.zeros_(net[-1].weight)
@@ -279,6 +293,8 @@ class VIMCO(Estimator):
 
     def signals(self, log_w: Tensor) -> Tensor:
         """L_k less L_k without sample i, (k, B)."""
+        if log_w.ndim != 2 or len(log_w) != self.k:
+            raise ValueError(f"log_w must be (k, batch) with k = {self.k}, not {tuple(log_w.shape)}")
         others = (log_w.sum(0) - log_w) / (self.k - 1)
         itself = torch.eye(self.k, device=log_w.device, dtype=torch.bool)[..., None]
         without = torch.where(itself, others, log_w[:, None])  # (j, i, B): log w_j in the sum without sample i
@@ -350,7 +366,11 @@ class Concrete(Estimator):
 
     def __init__(self, sizes: Sequence[int], k: int = 1, temperatures: tuple[float, float] = (2 / 3, 1 / 2)):
         super().__init__(sizes, k)
-        self.temperatures = tuple(temperatures)
+        if not isinstance(temperatures, Sequence) or len(temperatures) != 2:
+            raise TypeError(f"temperatures must be two numbers, q's and p's, not {temperatures!r}")
+        self.temperatures = tuple(
+            checks.number(above=0, **{f"temperatures[{i}]": t for i, t in enumerate(temperatures)})
+        )
 
     def loss(self, net, batch: Batch) -> Terms:
         x = net.flat(batch.x)

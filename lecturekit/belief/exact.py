@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lecturekit import checks
 from lecturekit.belief import estimators
 from lecturekit.belief.belief_net import LARGEST, states
 from lecturekit.belief.estimators import Estimator
@@ -24,6 +25,7 @@ def every_path(net, x: Tensor) -> tuple[Float[Tensor, "states batch"], Float[Ten
     >>> log_p.shape, torch.allclose(log_p.logsumexp(0), net.as_belief_net().log_prob(x), atol=1e-5)
     (torch.Size([32, 1]), True)
     """
+    checks.bits(x=checks.items(x, (net.centre.numel(),), "this net"))
     settings = states(sum(net.layers), x)[:, None].expand(-1, len(x), -1)
     h = list(settings.split(net.layers, -1))
     return sum(estimators.log_p(net, x, h)), sum(estimators.log_q_of(net, x, h))
@@ -38,7 +40,7 @@ def expected_bound(net, x: Tensor, k: int = 1) -> Float[Tensor, " batch"]:
     >>> bool(expected_bound(net, x) <= expected_bound(net, x, k=3) <= evidence)
     True
     """
-    if k * sum(net.layers) > LARGEST:
+    if checks.whole(k=k) * sum(net.layers) > LARGEST:
         raise ValueError(f"{k} times {sum(net.layers)} units are more than {LARGEST} bits: too many to enumerate")
     log_p, log_q = every_path(net, x)
     log_w = log_p - log_q
@@ -99,9 +101,11 @@ def gradients(
     >>> of_p.shape, of_q.shape
     (torch.Size([10, 6, 9]), torch.Size([10, 6, 5]))
     """
-    many = x.repeat(draws, 1)
+    if not isinstance(estimator, Estimator):
+        raise TypeError(f"estimator must be an Estimator, such as ScoreFunction((8, 6)), not {estimator!r}")
+    many = checks.items(x, (net.centre.numel(),), "this net").repeat(checks.whole(draws=draws), 1)
     shifted = _Shifted(net, len(many))
-    batch = Batch(many)
+    batch = Batch(many.unflatten(1, net.event_shape))
     total = sum(loss(shifted, batch)["loss"] for loss in estimator.losses().values())
     found = shifted.slopes(-total * len(many))
     return tuple(g.reshape(draws, len(x), -1) for g in found)
@@ -120,7 +124,9 @@ def compare(net, x: Tensor, given: Mapping[str, Estimator], draws: int = 10_000)
     >>> list(found), abs(found["bias"]) < found["variance"] / 100
     (['variance', 'bias', 'z', 'signal'], True)
     """
-    out = {}
+    out, draws = {}, checks.whole(2, draws=draws)
+    if not isinstance(given, Mapping):
+        raise TypeError(f"given must be estimators by name, {{'score': ScoreFunction((8, 6))}}, not {given!r}")
     for name, estimator in given.items():
         exact = exact_gradient(net, x, estimator.k if isinstance(estimator, estimators.VIMCO) else 1)[1]
         found = gradients(estimator, net, x, draws)[1]

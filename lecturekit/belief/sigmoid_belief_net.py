@@ -12,7 +12,7 @@
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.belief import estimators
 from lecturekit.belief.belief_net import BeliefNet
 from lecturekit.latent import LatentVariableModel
@@ -58,17 +58,21 @@ class SigmoidBeliefNet(LatentVariableModel):
         **options,
     ):
         super().__init__()
-        if estimator not in estimators.ESTIMATORS:
-            raise ValueError(f"unknown estimator {estimator!r}; there are {', '.join(estimators.ESTIMATORS)}")
-        if not layers or (recognition is not None and len(recognition) != len(layers)):
-            raise ValueError(f"need a layer, and a recognition net for each or none at all, not layers={layers}")
-        self.event_shape, self.layers, self.between = tuple(event_shape), tuple(layers), tuple(between)
-        sizes = [math.prod(event_shape), *layers]
+        checks.one_of(estimators.ESTIMATORS, estimator=estimator)
+        self.event_shape, activation = checks.shape(event_shape), checks.made_by(activation=activation)
+        self.layers, self.between = layers, between = checks.wholes(empty=True, layers=layers, between=between)
+        given = list(recognition) if isinstance(recognition, Iterable) else [recognition]
+        good = recognition is None or [isinstance(net, nn.Module) for net in given] == [True] * len(layers)
+        if not layers or not good:
+            raise ValueError(
+                f"need a layer, and a recognition net for each or none at all, not {layers=}, {recognition=}"
+            )
+        sizes = [math.prod(self.event_shape), *layers]
         pairs = list(zip(sizes, layers))
         self.generative = nn.ModuleList(nets.mlp([n, *reversed(between), b], activation) for b, n in pairs)
         self.top = nn.Parameter(torch.zeros(layers[-1]))
         own = (nets.mlp([b, *between, n], activation) for b, n in pairs)
-        self.recognition = nn.ModuleList(own if recognition is None else recognition)
+        self.recognition = nn.ModuleList(own if recognition is None else given)
         self.estimator = estimators.ESTIMATORS[estimator](sizes, **options)
         self.register_buffer("centre", torch.zeros(sizes[0]))  # the mean item, which the recognition net does not see
 
@@ -81,15 +85,20 @@ class SigmoidBeliefNet(LatentVariableModel):
 
     def flat(self, x: Tensor) -> Float[Tensor, "batch pixels"]:
         """Items (B, *event_shape) as vectors, in the model's precision."""
-        return x.to(self.top.dtype).flatten(1)
+        return checks.bits(x=checks.items(x, self.event_shape, type(self).__name__)).to(self.top.dtype).flatten(1)
 
     def recognize(self, layer: int, below: Tensor) -> Tensor:
         """The log odds of q(h_layer+1 | what lies below it), (..., units)."""
+        checks.ends(((self.centre.numel(), *self.layers)[layer],), below=below)
         below = below - self.centre if layer == 0 else below
-        return nets.full_precision(nets.folded(self.recognition[layer], below, 1))
+        found = nets.full_precision(nets.folded(self.recognition[layer], below, 1))
+        if found.shape[-1] != self.layers[layer]:
+            raise ValueError(f"recognition[{layer}] gives {found.shape[-1]} log odds for {self.layers[layer]} units")
+        return found
 
     def generate(self, layer: int, above: Tensor) -> Tensor:
         """The log odds of p(what lies below | h_layer+1), (..., units below)."""
+        checks.ends((self.layers[layer],), above=above)
         return nets.full_precision(nets.folded(self.generative[layer], above, 1))
 
     def prior(self, y: Tensor | None = None) -> Independent:
@@ -98,6 +107,7 @@ class SigmoidBeliefNet(LatentVariableModel):
 
     def decode(self, z: Float[Tensor, " *lead top"], y: Tensor | None = None) -> Independent:
         """p(x | h_L) with one draw of the layers between."""
+        checks.ends((self.layers[-1],), z=z)
         for layer in range(len(self.layers) - 1, 0, -1):
             z = estimators.bits(self.generate(layer, z))
         return self._pixels(self.generate(0, z))
@@ -109,12 +119,12 @@ class SigmoidBeliefNet(LatentVariableModel):
         self, x: Tensor, k: int = 1, y: Tensor | None = None
     ) -> tuple[Float[Tensor, "k batch"], Float[Tensor, "k batch"]]:
         x = self.flat(x)
-        h, logits = estimators.sample_q(self, x, k)
+        h, logits = estimators.sample_q(self, x, checks.whole(k=k))
         return sum(estimators.log_p(self, x, h)), sum(estimators.log_q(h, logits))
 
     def codes(self, x: Tensor, y: Tensor | None = None, draws: int = 100) -> Float[Tensor, "batch latent"]:
         """E_q[h | x] of all layers side by side, the top one last; above the first an average over `draws`."""
-        _, logits = estimators.sample_q(self, self.flat(x), draws)
+        _, logits = estimators.sample_q(self, self.flat(x), checks.whole(draws=draws))
         return torch.cat([logits[0].sigmoid(), *(upper.sigmoid().mean(0) for upper in logits[1:])], -1)
 
     def players(self) -> list[Player]:
@@ -138,7 +148,7 @@ class SigmoidBeliefNet(LatentVariableModel):
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape): every layer drawn, from the top down."""
-        return self.sample_layers(n)[0].sample()
+        return self.sample_layers(self.asked(n, y)[0])[0].sample()
 
     def as_belief_net(self) -> BeliefNet:
         """The same p as a net of single units: the top layer comes first, the data last, and only they are visible."""

@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from lecturekit import checks
+
 # all come with matplotlib; upright or slanted, sans, serif or typewriter, of regular weight: boldness is a factor
 FONTS = (
     "DejaVuSans",
@@ -44,7 +46,7 @@ def draw(n: int, seed: int = 0) -> dict[str, Tensor]:
     >>> list(factors), bool((factors["scale"] <= 1).all())
     (['class', 'font', 'rotation', 'scale', 'thickness'], True)
     """
-    generator = torch.Generator().manual_seed(seed)
+    n, generator = checks.whole(0, n=n), torch.Generator().manual_seed(checks.whole(0, 2**63 - 1, seed=seed))
     factors = {
         "class": torch.randint(10, (n,), generator=generator),
         "font": torch.randint(len(FONTS), (n,), generator=generator),
@@ -67,13 +69,22 @@ def render(factors: Mapping[str, Tensor | float]) -> UInt8[Tensor, "n 1 28 28"]:
     >>> sevens.shape, bool(thin < thick)
     (torch.Size([2, 1, 28, 28]), True)
     """
-    if set(factors) != set(FACTORS):
-        raise ValueError(f"glyphs have the factors {', '.join(FACTORS)}, not {', '.join(factors)}")
-    values = [torch.as_tensor(factors[name]).detach().cpu() for name in FACTORS]
+    given = list(factors) if isinstance(factors, Mapping) else [type(factors).__name__]
+    if set(given) != set(FACTORS):
+        raise ValueError(f"glyphs have the factors {', '.join(FACTORS)}, not {', '.join(map(str, given))}")
+    values = [
+        v if isinstance(v := factors[name], Tensor) else torch.tensor(checks.number(**{name: v})) for name in FACTORS
+    ]
+    if max(v.ndim for v in values) > 1 or len({len(v) for v in values if v.ndim and len(v) != 1}) > 1:
+        raise ValueError(f"factors are numbers or (n,), of one n, not of shapes {[tuple(v.shape) for v in values]}")
+    values = [v.detach().cpu() for v in values]
     digit, font, rotation, scale, thickness = torch.broadcast_tensors(*(v[None] if v.ndim == 0 else v for v in values))
     for name, v, count in ("class", digit, 10), ("font", font, len(FONTS)):
-        if v.is_floating_point() or (len(v) and not 0 <= v.min() <= v.max() < count):
+        if v.dtype == torch.bool or v.is_floating_point() or (len(v) and not 0 <= v.min() <= v.max() < count):
             raise ValueError(f"{name} must be a whole number from 0 to {count - 1}")
+    for name, v, low in ("rotation", rotation, -torch.inf), ("scale", scale, 0), ("thickness", thickness, 0):
+        if not (v.isfinite() & (v > low)).all():
+            raise ValueError(f"{name} must be finite{' and positive' if low == 0 else ''}")
 
     fields, widths = _fields()
     axis = torch.arange(SIDE) + 0.5 - SIDE / 2

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution, constraints
 
-from lecturekit.checks import unknown
+from lecturekit import checks
 
 EXTENT = 4.0  # half the side of the square to draw
 
@@ -32,14 +32,16 @@ class Density(Distribution):
 
     def sample(self, sample_shape=(), generator: Generator | None = None) -> Tensor:
         """(*sample_shape, 2) points on the CPU, from ``generator`` or else from the default one."""
-        shape = torch.Size(sample_shape)
+        shape = torch.Size(checks.wholes(0, empty=True, sample_shape=sample_shape))
         return self._draw(shape.numel(), generator).to(torch.get_default_dtype()).reshape(*shape, 2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """(..., 2) points -> (...) log densities in nats."""
-        if value.shape[-1:] != (2,):
+        if checks.tensor(value=value).shape[-1:] != (2,):
             raise ValueError(f"points in the plane have shape (..., 2), not {tuple(value.shape)}")
-        return self._log_prob(value)
+        if value.isnan().any():
+            raise ValueError("the points are not finite: there is a nan among them")
+        return self._log_prob(value if value.is_floating_point() else value.to(torch.get_default_dtype()))
 
 
 class BentGaussians(Density):
@@ -54,6 +56,12 @@ class BentGaussians(Density):
 
     def __init__(self, centres: Tensor, factors: Tensor, bend=lambda x: x, straighten=lambda x: x):
         super().__init__()
+        checks.ends((2,), lead=1, centres=centres)
+        checks.ends((2, 2), (len(centres), 2, 2), lead=0, factors=factors)
+        if not len(centres) or not (centres.isfinite().all() and factors.double().det().abs().min() > 0):
+            raise ValueError("centres must be at least one finite point, and factors must be finite and invertible")
+        if not callable(bend) or not callable(straighten):
+            raise TypeError("bend and straighten must be functions of points (..., 2), each the other's inverse")
         self.centres, self.factors = centres.double(), factors.double().expand(len(centres), 2, 2)
         self.bend, self.straighten = bend, straighten
 
@@ -115,6 +123,7 @@ def ring_of_gaussians(scale: float = 0.25, radius: float = 2.5) -> Density:
     >>> ring_of_gaussians(scale=0.02, radius=2.0).centres.norm(dim=1).round(decimals=2).tolist()
     [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
     """
+    scale, radius = checks.number(above=0, scale=scale, radius=radius)
     return BentGaussians(_circle(torch.arange(8) * math.pi / 4, radius), scale * torch.eye(2))
 
 
@@ -180,6 +189,4 @@ def named(density: str) -> Density:
     >>> named("banana").sample((3,)).shape
     torch.Size([3, 2])
     """
-    if density not in DENSITIES:
-        raise unknown("density", density, list(DENSITIES))
-    return DENSITIES[density]()
+    return DENSITIES[checks.one_of(DENSITIES, density=density)]()

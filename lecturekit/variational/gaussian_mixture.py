@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributions import Categorical, MultivariateNormal
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import Batch, Terms
 
@@ -28,8 +28,9 @@ from lecturekit.model import Batch, Terms
 class GaussianMixture(LatentVariableModel):
     """z ~ Categorical(pi), x | z ~ N(mean_z, covariance_z): `components` Gaussians over (dimensions,).
 
-    floor: the smallest variance that a component may have in any direction (in squared units of x). Without it a component
-        that closes in on one item makes the likelihood infinite [3, section 9.2.1]. `em_step` keeps to it exactly; `fit` does not know it.
+    floor: the smallest variance that a component may have in any direction, in squared units of x; by default a thousandth of
+        the data's, each dimension in units of its own standard deviation. Without it a component that closes in on one
+        item makes the likelihood infinite [3, section 9.2.1]. `em_step` keeps to it exactly; `fit` does not know it.
     covariance: "full", or "diagonal" for components whose dimensions are independent.
 
     `start`, which `fit` calls by itself, puts the means on items of the data that lie far from each other (k-means++) and
@@ -44,13 +45,12 @@ class GaussianMixture(LatentVariableModel):
     (True, [-5.0, 5.0])
     """
 
-    def __init__(self, dimensions: int, components: int, floor: float = 1e-3, covariance: str = "full"):
+    def __init__(self, dimensions: int, components: int, floor: float | None = None, covariance: str = "full"):
         super().__init__()
-        if covariance not in ("full", "diagonal"):
-            raise ValueError(f'covariance is "full" or "diagonal", not {covariance!r}')
-        if dimensions < 1 or components < 1 or floor < 0:
-            raise ValueError(f"need dimensions and components >= 1 and floor >= 0: {dimensions}, {components}, {floor}")
-        self.event_shape, self.components, self.floor, self.covariance = (dimensions,), components, floor, covariance
+        dimensions, components = checks.whole(dimensions=dimensions, components=components)
+        self.event_shape, self.components = (dimensions,), components
+        self.floor = None if floor is None else float(checks.number(0, floor=floor))
+        self.covariance = checks.one_of(["full", "diagonal"], covariance=covariance)
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, dimensions))
         # The Cholesky factor of each covariance, its diagonal as logarithms: any real numbers are allowed.
@@ -62,6 +62,9 @@ class GaussianMixture(LatentVariableModel):
 
     def decode(self, z: Int[Tensor, " *lead"], y: Tensor | None = None) -> MultivariateNormal:
         """p(x | z), a batch (*lead) of Gaussians over (dimensions,)."""
+        whole = checks.tensor(z=z).dtype.is_signed and not z.is_floating_point()
+        if not (whole and (checks.trusting() or ((z >= 0) & (z < self.components)).all())):
+            raise ValueError(f"z must be whole numbers from 0 to {self.components - 1}: which component")
         raw = self.factors.tril(-1) * (self.covariance == "full")
         factors = raw + self.factors.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
         return nets.correlated_gaussian(self.means[z], factors[z])
@@ -72,8 +75,9 @@ class GaussianMixture(LatentVariableModel):
 
     def log_joint(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch components"]:
         """log p(x, z) for every z, in nats."""
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.means.dtype)
         every = torch.arange(self.components, device=x.device)
-        return self.prior().logits + self.decode(every).log_prob(x.to(self.means.dtype)[:, None])
+        return self.prior().logits + self.decode(every).log_prob(x[:, None])
 
     def log_prob(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
         """The exact evidence log p(x) = log sum_z p(x, z), in nats (a density)."""
@@ -83,33 +87,37 @@ class GaussianMixture(LatentVariableModel):
         """Minus log p(x): here no bound is needed."""
         return {"loss": -self.log_prob(batch.x).mean()}
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
         """ValueError for items of another shape; points have no other bounds."""
-        super(LatentVariableModel, self).check(x, y)  # its own asks for the prior's mean, and components have none
+        super(LatentVariableModel, self).check(
+            x, y, stream
+        )  # its own asks for the prior's mean, and components have none
 
     def start(self, draw) -> None:
         """Means by k-means++ on up to 10 000 items; every covariance is that of them all."""
-        x = draw(10_000).x.to(self.means.dtype)
-        chosen = x[torch.randint(len(x), (1,))]
-        while len(chosen) < self.components:
-            squares = torch.cdist(x, chosen).square().amin(1)
+        x = self._data(draw(10_000).x)
+        chosen = torch.randint(len(x), (1,)).to(x.device)
+        squares = torch.full_like(x[:, 0], math.inf)  # of each item's distance from the nearest chosen one
+        for count in range(1, self.components):
+            squares = squares.minimum((x - x[chosen[-1]]).square().sum(1))  # torch.cdist would round a zero
             if not squares.any():
-                raise ValueError(f"the data have {len(chosen)} different items, too few for {self.components} means")
-            chosen = torch.cat([chosen, x[torch.multinomial(squares, 1)]])
-        self.means.copy_(chosen)
-        self._set_covariances(x.T.cov(correction=0).reshape(1, *self.factors.shape[1:]).expand_as(self.factors))
+                raise ValueError(
+                    f"the data have {count} different items, too few for {self.components} means: fewer components=, or more data"
+                )
+            chosen = torch.cat([chosen, torch.multinomial(squares, 1)])
+        self._set_covariances(x.T.cov(correction=0).reshape(1, *self.factors.shape[1:]).expand_as(self.factors), x)
+        self.means.copy_(x[chosen])
 
     @torch.no_grad()
     def em_step(self, x: Float[Tensor, "items dim"]) -> Float[Tensor, ""]:
         """One E-step, one M-step, on all items; returns the mean log p(x) before it, in nats."""
-        x = x.to(self.means.dtype)
         log_joint = self.log_joint(x)
         self.m_step(x, log_joint)
         return log_joint.logsumexp(-1).mean()
 
     def em(self, x: Float[Tensor, "items dim"]) -> Iterator[Float[Tensor, ""]]:
         """EM without end: the mean log p(x) of all items as the model stands, in nats, first before any step, then after each."""
-        x = x.to(self.means.dtype)
+        x = self._data(x)
         while True:
             with torch.no_grad():
                 log_joint = self.log_joint(x)
@@ -119,21 +127,39 @@ class GaussianMixture(LatentVariableModel):
     @torch.no_grad()
     def m_step(self, x: Float[Tensor, "items dim"], log_joint: Float[Tensor, "items components"]) -> None:
         """The M-step, given log p(x, z) of all items, from which the E-step makes p(z | x)."""
-        r = log_joint.softmax(-1)  # (N, K), eq. 9.23
+        x = self._data(x)
+        r = checks.ends((len(x), self.components), lead=0, log_joint=log_joint).softmax(-1)  # (N, K), eq. 9.23
         counts = r.sum(0).clamp(min=torch.finfo(r.dtype).tiny)  # N_k, eq. 9.27
+        means = r.T @ x / counts[:, None]  # eq. 9.24
+        centred = x[:, None] - means  # (N, K, D)
+        self._set_covariances(torch.einsum("nk,nki,nkj->kij", r / counts, centred, centred), x)  # eq. 9.25
+        self.means.copy_(means)
         self.logits.copy_(counts.log() - math.log(len(x)))  # eq. 9.26
-        self.means.copy_(r.T @ x / counts[:, None])  # eq. 9.24
-        centred = x[:, None] - self.means  # (N, K, D)
-        self._set_covariances(torch.einsum("nk,nki,nkj->kij", r / counts, centred, centred))  # eq. 9.25
 
-    def _set_covariances(self, covariances: Tensor) -> None:
+    def _data(self, x: Tensor) -> Tensor:
+        """Items to learn from, in the model's precision."""
+        self.check(x)
+        if not len(x):
+            raise ValueError("there are no items to learn from")
+        return x.to(self.means.dtype)
+
+    def _set_covariances(self, covariances: Tensor, x: Tensor) -> None:
         if self.covariance == "diagonal":
             covariances = covariances.diagonal(dim1=-2, dim2=-1).diag_embed()
+        floor, unit = self.floor, torch.ones_like(x[0])
+        if floor is None:
+            floor, unit, still = 1e-3, x.std(0, correction=0), (x == x[0]).all(0)
+            if still.any():
+                raise ValueError(
+                    f"dimension {int(still.nonzero()[0])} of the data is constant ({int(still.sum())} of {len(still)} are, "
+                    f"over {len(x)} items): leave out what is, take more items, or give floor=, the smallest variance"
+                )
+        unit = unit[:, None] * unit
         # Raising the small variances to the floor, and leaving the others, is the best that the floor allows: it
         # maximizes -log det S - trace(S^-1 covariance) over all S above it, so that log p still never falls. Adding the
         # floor to all of them, which is often done, does not.
-        variances, directions = torch.linalg.eigh(covariances)
-        covariances = directions @ variances.clamp(min=self.floor).diag_embed() @ directions.mT
+        variances, directions = torch.linalg.eigh(covariances / unit)
+        covariances = directions @ variances.clamp(min=floor).diag_embed() @ directions.mT * unit
         factors, failed = torch.linalg.cholesky_ex(covariances)
         if failed.any():
             raise ValueError(

@@ -10,12 +10,15 @@
     x | t                    posterior(x)                              eqs. 6 to 8
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Independent, MultivariateNormal
+from torch.nn import functional as F
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.latent import LatentVariableModel
 
 
@@ -34,9 +37,9 @@ class LinearGaussian(LatentVariableModel):
 
     def __init__(self, dimensions: int, latent: int, noise: float = 0.5):
         super().__init__()
-        if noise <= 0:
-            raise ValueError(f"noise is a standard deviation and must be positive, not {noise}")
-        self.event_shape, self.latent, self.noise = (dimensions,), latent, noise
+        dimensions, latent = checks.whole(dimensions=dimensions, latent=latent)
+        self.event_shape, self.latent = (dimensions,), latent
+        self.noise = float(checks.number(above=0, noise=noise))
         self.weight = nn.Parameter(torch.randn(dimensions, latent))
         self.bias = nn.Parameter(torch.zeros(dimensions))
         self.recognize = nn.Parameter(0.1 * torch.randn(latent, dimensions))
@@ -50,25 +53,34 @@ class LinearGaussian(LatentVariableModel):
 
     def encode(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Independent:
         """q(z | x), a batch of B diagonal Gaussians over (latent,)."""
-        mean = x.to(self.offset.dtype) @ self.recognize.T + self.offset
+        mean = self._items(x) @ self.recognize.T + self.offset
         return nets.gaussian(mean, self.log_scale.expand_as(mean))
 
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z), a batch (*lead) of Gaussians over (dimensions,) with standard deviation `noise`."""
-        mean = z @ self.weight.T + self.bias
+        mean = checks.ends((self.latent,), z=z) @ self.weight.T + self.bias
         return nets.gaussian(mean, torch.full_like(mean, self.noise).log())
 
     def log_prob(self, x: Float[Tensor, "batch dim"], y: Tensor | None = None) -> Float[Tensor, " batch"]:
-        """The exact evidence log p(x) = log N(x; bias, weight weight' + noise^2 I), in nats."""
-        eye = torch.eye(len(self.weight), dtype=x.dtype, device=x.device)
-        covariance = self.weight @ self.weight.T + self.noise**2 * eye
-        return MultivariateNormal(self.bias, covariance, validate_args=False).log_prob(x)
+        """The exact evidence log p(x) = log N(x; bias, weight weight' + noise^2 I), in nats.
+
+        With Q R = (weight over noise I), the determinant of the covariance is noise^(2 (dimensions - latent)) |R|^2, and x -
+        bias over 0 has a part outside of Q's columns whose square, over noise^2, is the quadratic form: nothing cancels.
+        """
+        centred = F.pad(self._items(x) - self.bias, (0, self.latent))
+        q, r = torch.linalg.qr(torch.cat([self.weight, self.noise * torch.eye(self.latent).to(self.weight)]))
+        outside = (centred - (centred @ q) @ q.T) / self.noise
+        log_det = 2 * r.diagonal().abs().log().sum() + 2 * (len(self.weight) - self.latent) * math.log(self.noise)
+        return -(outside.square().sum(-1) + log_det + len(self.weight) * math.log(2 * math.pi)) / 2
+
+    def _items(self, x: Tensor) -> Tensor:
+        return checks.items(x, self.event_shape, type(self).__name__).to(self.bias.dtype)
 
     def posterior(self, x: Float[Tensor, "batch dim"]) -> MultivariateNormal:
         """The exact p(z | x), a batch of B Gaussians over (latent,) that share one precision I + W'W / noise^2."""
-        eye = torch.eye(self.latent, dtype=x.dtype, device=x.device)
+        centred, eye = self._items(x) - self.bias, torch.eye(self.latent).to(self.weight)
         precision = eye + self.weight.T @ self.weight / self.noise**2
-        mean = torch.linalg.solve(precision, self.weight.T @ (x - self.bias).T / self.noise**2).T
+        mean = torch.linalg.solve(precision, self.weight.T @ centred.T / self.noise**2).T
         return MultivariateNormal(mean, precision_matrix=precision.expand(len(x), -1, -1), validate_args=False)
 
     @torch.no_grad()

@@ -159,12 +159,39 @@ def test_numbers_hold_for_all():
     "change, message",
     [
         ({"class": 10}, "class must be a whole number from 0 to 9"),
-        ({"font": torch.tensor([0.5])}, "font must be a whole number from 0 to 7"),
+        ({"class": -1}, "class must be a whole number from 0 to 9"),
+        ({"class": torch.tensor([True])}, "class must be a whole number from 0 to 9"),
+        ({"class": torch.tensor([1, 2, 3])}, r"numbers or \(n,\), of one n, not of shapes \[\(3,\), \(80,\)"),
+        ({"class": torch.zeros(80, 1).long()}, r"of one n, not of shapes \[\(80, 1\)"),
+        ({"font": torch.tensor([0.5])}, "font must be a whole number from 0 to 7|of one n"),
+        ({"class": 1, "font": 0.5}, "font must be a whole number from 0 to 7"),
+        ({"font": "cmr10"}, "font must be a finite number"),
+        ({"rotation": math.nan}, "rotation must be a finite number"),
+        ({"rotation": torch.full((80,), math.inf)}, "rotation must be finite"),
+        ({"scale": 0.0}, "scale must be finite and positive"),
+        ({"scale": -1.0}, "scale must be finite and positive"),
+        ({"thickness": torch.linspace(-1, 1, 80)}, "thickness must be finite and positive"),
+        ({"thickness": None}, "thickness must be a finite number"),
         ({"colour": 1}, "factors class, font, rotation, scale, thickness, not .*colour"),
     ],
 )
 def test_bad_factors_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         render(PLAIN | change)
-    with pytest.raises(ValueError, match="not class"):
-        render({"class": 3})
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: render({"class": 3}), "not class"),
+        (lambda: render(None), "not NoneType"),
+        (lambda: draw(-1), "n must be a whole number of at least 0, not -1"),
+        (lambda: draw(2.5), "n must be a whole number"),
+        (lambda: draw("5"), "n must be a whole number"),
+        (lambda: draw(2, seed=1.5), "seed must be a whole number"),
+        (lambda: draw(2, seed=2**63), "seed must be a whole number from 0 to"),
+    ],
+)
+def test_bad_requests(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lecturekit import data
-from lecturekit.data.toy2d import DENSITIES, EXTENT, named
+from lecturekit.data.toy2d import DENSITIES, EXTENT, BentGaussians, named, ring_of_gaussians
 
 SIDE, STEP = 6.0, 0.05  # a grid of cell centres over [-6, 6]^2; its lines contain the checkerboard's edges
 
@@ -82,8 +82,54 @@ def test_loads_as_a_dataset():
     assert torch.equal(a.density.log_prob(a.test.x), named("banana").log_prob(a.test.x))
 
 
-def test_bad_names_are_refused():
-    with pytest.raises(ValueError, match="did you mean 'two-moons'"):
-        data.load("toy2d", density="two-moon")
-    with pytest.raises(ValueError, match="without a view"):
-        data.load("toy2d", view="binary")
+def test_a_ring_has_the_scale_and_the_radius_that_it_is_given():
+    ring = ring_of_gaussians(scale=0.1, radius=3.0)
+    x = ring.sample((20_000,))
+    angle = torch.atan2(x[:, 1], x[:, 0]) / (math.pi / 4)
+    assert (angle - angle.round()).abs().max() < 0.3 and x.norm(dim=-1).mean().item() == pytest.approx(3.0, abs=0.01)
+    near = (x - ring.centres.float()[1]).norm(dim=-1) < 1
+    assert x[near].std(0).tolist() == pytest.approx(
+        [0.1, 0.1], rel=0.1
+    ) and near.float().mean().item() == pytest.approx(1 / 8, abs=0.01)
+
+
+MOONS, EYE = named("two-moons"), torch.eye(2)
+REFUSED = [
+    (lambda: data.load("toy2d", density="two-moon"), "did you mean 'two-moons'"),
+    (lambda: data.load("toy2d", density=None), "unknown density None"),
+    (lambda: data.load("toy2d", view="binary"), "without a view"),
+    (lambda: named(["banana"]), r"unknown density \['banana'\]"),
+    (lambda: MOONS.sample(5), "sample_shape must be a sequence"),
+    (lambda: MOONS.sample((2.5,)), r"sample_shape\[0\] must be a whole number"),
+    (lambda: MOONS.sample((-1,)), r"sample_shape\[0\] must be a whole number of at least 0, not -1"),
+    (lambda: MOONS.sample((2,), generator=3), "generator"),
+    (lambda: MOONS.log_prob(torch.zeros(5, 3)), r"shape \(..., 2\), not \(5, 3\)"),
+    (lambda: MOONS.log_prob([0.0, 0.0]), "value must be a tensor"),
+    (lambda: named("checkerboard").log_prob(torch.tensor([math.nan, 0.0])), "there is a nan"),
+    (lambda: ring_of_gaussians(scale=0.0), "scale must be a finite number above 0"),
+    (lambda: ring_of_gaussians(scale="x"), "scale must be a finite number"),
+    (lambda: ring_of_gaussians(radius=-2.0), "radius must be a finite number above 0, not -2"),
+    (lambda: BentGaussians(torch.zeros(2), EYE), r"centres must have shape \(batch, 2\), not \(2,\)"),
+    (lambda: BentGaussians([[0, 0]], EYE), "centres must be a tensor"),
+    (lambda: BentGaussians(torch.zeros(0, 2), EYE), "at least one finite point"),
+    (lambda: BentGaussians(torch.zeros(3, 2) / 0, EYE), "finite point"),
+    (lambda: BentGaussians(torch.zeros(3, 2), torch.zeros(2, 2)), "invertible"),
+    (lambda: BentGaussians(torch.zeros(3, 2), torch.eye(3)), "factors must have shape"),
+    (
+        lambda: BentGaussians(torch.zeros(3, 2), EYE.expand(2, 2, 2)),
+        r"factors must have shape.*3, 2, 2.*not \(2, 2, 2\)",
+    ),
+    (lambda: BentGaussians(torch.zeros(3, 2), EYE, bend=1.0), "bend and straighten must be functions"),
+]
+
+
+@pytest.mark.parametrize("call, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_what_it_refuses(call, message, untyped):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_whole_points_and_empty_shapes():
+    x = torch.tensor([[1, -1], [0, 2]])
+    assert torch.equal(MOONS.log_prob(x), MOONS.log_prob(x.float()))
+    assert MOONS.sample((0,)).shape == (0, 2) and MOONS.sample([2, 3]).shape == (2, 3, 2)
