@@ -97,19 +97,17 @@ class Player:
         for name in ("loss", "optimizer", "when", "schedule", "after"):
             if not callable(given[name]) and (given[name] is not None or name in ("loss", "optimizer")):
                 raise TypeError(f"{who}: {name} must be a function, not {given[name]!r}")
-        if not isinstance(self.moves, nn.Module | nn.Parameter):
-            parts = (
-                tuple(self.moves)
-                if isinstance(self.moves, Iterable) and not isinstance(self.moves, Tensor)
-                else (None,)
-            )
-            if not all(isinstance(part, nn.Module | nn.Parameter) for part in parts):
-                raise TypeError(f"{who}: moves must be a module, a parameter, or several of them, not {self.moves!r}")
-            object.__setattr__(self, "moves", parts)  # an iterator, such as net.parameters(), could be read only once
+        if isinstance(self.moves, Iterable) and not isinstance(self.moves, nn.Module | Tensor):
+            object.__setattr__(
+                self, "moves", tuple(self.moves)
+            )  # an iterator, as net.parameters() is, is read only once
+        parts = self.moves if isinstance(self.moves, tuple) else [self.moves]
+        if not all(isinstance(part, nn.Module | nn.Parameter) for part in parts):
+            raise TypeError(f"{who}: moves must be a module, a parameter, or several of them, not {self.moves!r}")
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable parameters that this player moves, each once, in a fixed order."""
-        moves = [self.moves] if isinstance(self.moves, nn.Module | nn.Parameter) else self.moves
+        moves = self.moves if isinstance(self.moves, tuple) else [self.moves]
         found = [p for m in moves for p in (m.parameters() if isinstance(m, nn.Module) else [m])]
         return list({id(p): p for p in found if p.requires_grad}.values())
 

@@ -216,8 +216,7 @@ def _play(
                         warnings.warn("in a whole epoch no player took a turn: each time, `when` said no", stacklevel=3)
                     if validate is not None:
                         with evaluating(training.watched, seed):
-                            found = validate(training.watched)
-                        history.stopped = training.validated(found)
+                            history.stopped = training.validated(validate(training.watched))
                     for callback in callbacks:
                         with evaluating(training.watched, seed):
                             callback(training.watched, history)

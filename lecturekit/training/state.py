@@ -48,9 +48,11 @@ class EarlyStopping:
 
     def __post_init__(self):
         checks.whole(patience=self.patience)
+        if not isinstance(self.watch, str):
+            raise TypeError(f"watch must be a name that validate returns, not {self.watch!r}")
         if self.best is not None:
             checks.one_of(("highest", "lowest"), best=self.best)
-        elif re.search(LOSSES, str(self.watch).lower()):
+        elif re.search(LOSSES, self.watch.lower()):
             say = f"EarlyStopping({self.watch!r}, patience={self.patience}, best="
             raise ValueError(f'is {self.watch!r} best when it is lowest? Say {say}"lowest"), or {say}"highest")')
 
