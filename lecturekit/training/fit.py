@@ -1,10 +1,12 @@
 """The only training loop of the project: the players of a model take turns, and nothing that was learned is lost."""
 
 import inspect
+import math
 import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +15,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lecturekit import checks
 from lecturekit.model import GenerativeModel, device_of, evaluating, generators, own_rng
 from lecturekit.training.checkpoint import CheckpointError, Folder
+from lecturekit.training.game import player_states
 from lecturekit.training.history import History
 from lecturekit.training.precision import autocast_dtype
 from lecturekit.training.ranks import Ranks
@@ -23,7 +27,7 @@ from lecturekit.training.stream import Streams
 
 CAUSES = (
     "Usual causes: a learning rate that is too high (try a tenth, or a player's clip=1.0), data on another scale than the "
-    'model expects, a logarithm or a division of something that reached 0, bfloat16 (try precision="float32").'
+    'model expects or with outliers, a logarithm or a division of something that reached 0, bfloat16 (try precision="float32").'
 )
 
 
@@ -78,8 +82,9 @@ def fit(
     >>> history.trained, history.precision
     (2.0, 'float32')
     """
-    with own_rng(device_of(model), Ranks().seed(seed)), torch.enable_grad():
-        for training in _play(**locals()):
+    given = _checked(locals())
+    with own_rng(device_of(model), Ranks().seed(given["seed"])), torch.enable_grad():
+        for training in _play(**given):
             pass
     return training.history
 
@@ -100,13 +105,14 @@ def rounds(model: GenerativeModel, data: Any, **options) -> Iterator[Training]:
     """
     given = inspect.signature(fit).bind(model, data, **({"progress": False} | options))
     given.apply_defaults()
-    playing, device, states = _play(**given.arguments), device_of(model), None
+    given = _checked(given.arguments)
+    playing, device, states = _play(**given), device_of(model), None
     ours = generators(device)
 
     def resumed(step: Callable[[], Training | None]) -> Training | None:
         """Take a step where the training's random numbers are, and leave the caller's as they were."""
         nonlocal states
-        with own_rng(device, Ranks().seed(given.arguments["seed"])), torch.enable_grad():
+        with own_rng(device, Ranks().seed(given["seed"])), torch.enable_grad():
             for generator, state in zip(ours, states or ()):
                 generator.set_state(state)
             try:
@@ -121,40 +127,60 @@ def rounds(model: GenerativeModel, data: Any, **options) -> Iterator[Training]:
         resumed(playing.close)
 
 
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit`, with the words of those that cannot be; the streams and the players check theirs themselves."""
+    model, callbacks, validate, rule = (given[name] for name in ("model", "callbacks", "validate", "early_stopping"))
+    if not isinstance(model, torch.nn.Module) or not hasattr(model, "players"):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise TypeError(f"fit(model, data): the first argument must be a GenerativeModel, not {what}")
+    checks.wholes(0, True, event_shape=getattr(model, "event_shape", None))
+    if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := tuple(callbacks))):
+        raise TypeError(f"callbacks must be a list of functions (model, history), not {callbacks!r}")
+    if not (validate is None or callable(validate)):
+        raise TypeError(f"validate must be a function of the model, not {validate!r}")
+    if not isinstance(rule, EarlyStopping | None):
+        raise TypeError(f"early_stopping must be EarlyStopping(watch, patience), not {rule!r}")
+    if rule is not None and validate is None:
+        raise ValueError("early stopping needs validate=, which returns the number that it watches")
+    if given["resume"] and given["checkpoint"] is None:
+        raise ValueError("resume=True needs checkpoint=, the folder to resume from")
+    if given["ema"] is not None:
+        checks.number(0, below=1, ema=given["ema"])
+    if given["save_every"] != math.inf:
+        checks.number(0, save_every=given["save_every"])
+    return given | {"callbacks": callbacks, "seed": checks.whole(0, 2**63 - 1, seed=given["seed"])}
+
+
 def _play(
     model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, save_every, progress
 ) -> Iterator[Training]:  # fmt: skip
     """What `fit` says, yielding between rounds."""
     device, ranks = device_of(model), Ranks()
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
-    if resume and folder is None:
-        raise ValueError("resume=True needs checkpoint=, the folder to resume from")
     if folder is not None and folder.newest() and not resume:
         raise CheckpointError(
             f"{folder.path} holds a checkpoint already ({folder.newest().name}); resume=True goes on with it, another "
             "folder or deleting that one starts anew"
         )
-    if early_stopping is not None and validate is None:
-        raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
     with interruptible() as interrupted:
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
+        players = player_states(model, autocast_dtype(precision, model, device), ranks)
         loaded = folder.load() if resume else None
         with evaluating(model, seed):
-            first = streams.draw(streams.first.batch_size)
-            model.check(first.x, first.y)
+            streams.check(model)
         with torch.no_grad():
             if loaded is None and not model.started:
                 model.start(streams.draw)
                 model.started.fill_(True)
             ranks.agree([*model.parameters(), *model.buffers()])
-        training = Training(model, streams, autocast_dtype(precision, model, device), ema, early_stopping, ranks)
+        training = Training(model, streams, players, ema, early_stopping, ranks)
         history = training.history
         identity = training.identity(seed) if folder else {}
         if loaded is not None:
             training.restore(*loaded, identity)
 
-        callbacks, total, saved_at = tuple(callbacks), round(streams.total), time.perf_counter()
+        total, saved_at = round(streams.total), time.perf_counter()
         shown = progress and ranks.rank == 0
         bar = tqdm(total=total, unit=" items", unit_scale=True, leave=False, mininterval=0.5, disable=not shown)
 
@@ -186,10 +212,11 @@ def _play(
                 history.seconds += time.perf_counter() - begun
                 if streams.epoch >= ended or streams.progress >= 1:
                     bar.set_description(f"epoch {streams.epoch:.0f}", refresh=False)
+                    if not any(player.moved for player in players):
+                        warnings.warn("in a whole epoch no player took a turn: each time, `when` said no", stacklevel=3)
                     if validate is not None:
                         with evaluating(training.watched, seed):
-                            found = {key: float(value) for key, value in validate(training.watched).items()}
-                        history.stopped = training.validated(found)
+                            history.stopped = training.validated(validate(training.watched))
                     for callback in callbacks:
                         with evaluating(training.watched, seed):
                             callback(training.watched, history)
@@ -235,7 +262,9 @@ def troubles(training: Training, folder: Folder | None) -> Iterator[None]:
         newest = folder.newest() if folder else None
         kept = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint to go back to."
         if isinstance(error, Diverged):
-            raise Diverged(f"{error}. {CAUSES} {kept}") from None
+            diverged = Diverged(f"{error}. {CAUSES} {kept}")
+            diverged.history = training.history
+            raise diverged from None
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
             sizes = {name: stream.batch_size for name, stream in training.streams.streams.items()}
             raise MemoryError(f"out of memory with batches of {sizes}; take a smaller batch_size. {kept}") from error

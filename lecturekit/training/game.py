@@ -1,6 +1,6 @@
 """One turn of a player, one round of the game."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from lecturekit import checks
 from lecturekit.model import Batch, GenerativeModel, Player, Terms
 from lecturekit.training import optimizers  # noqa: F401 - for what its import does
 from lecturekit.training.ranks import Ranks
@@ -21,8 +22,6 @@ class PlayerState:
         self.player, self.parameters, self.ranks = player, player.parameters(), ranks
         if not self.parameters:
             raise ValueError(f"player {player.name!r} has no trainable parameter to move")
-        if player.turns < 1:
-            raise ValueError(f"player {player.name!r} must take at least one turn a round, not {player.turns}")
         if not set(self.parameters) <= set(model.parameters()):
             raise ValueError(
                 f"player {player.name!r} moves a parameter that is not the model's, so it would never be saved; "
@@ -31,7 +30,16 @@ class PlayerState:
         for p in self.parameters:  # fused optimizers on the CPU go straight through memory and ignore strides
             p.data = p.data.contiguous()
         self.device, self.dtype = self.parameters[0].device, dtype
-        self.optimizer = player.optimizer(self.parameters)
+        try:
+            self.optimizer = player.optimizer(self.parameters)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"player {player.name!r}: optimizer(parameters) failed: {error}") from error
+        held = {p for group in getattr(self.optimizer, "param_groups", ()) for p in group["params"]}
+        if not held or not held <= set(self.parameters) or isinstance(self.optimizer, torch.optim.LBFGS):
+            raise TypeError(
+                f"player {player.name!r}: optimizer must be a function that makes an optimizer of the parameters that it "
+                f"is given, one that steps without a closure, not {self.optimizer!r}"
+            )
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.moved = False
 
@@ -42,7 +50,7 @@ class PlayerState:
     def gradients(self, batch: Batch) -> Terms:
         """Compute the loss and its gradient with respect to this player's parameters, and to nothing else."""
         self.optimizer.zero_grad()
-        with torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext():
+        with checks.trusted(), torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext():
             terms = self.player.loss(batch)
         loss = terms.get("loss") if isinstance(terms, Mapping) else None
         if not isinstance(loss, Tensor) or loss.ndim != 0 or loss.dtype not in (torch.float32, torch.float64):
@@ -70,7 +78,8 @@ class PlayerState:
         if self.player.clip is not None:
             clip_grad_norm_(self.parameters, self.player.clip)
         if self.player.schedule is not None:
-            factor = self.player.schedule(progress)
+            name = f"player {self.player.name!r}: schedule({progress:g})"
+            factor = checks.number(0, **{name: self.player.schedule(progress)})
             for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
                 group["lr"] = factor * rate
         self.optimizer.step()
@@ -86,7 +95,11 @@ def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Rank
     >>> [state.player.name for state in player_states(LinearGaussian(2, latent=1), None, Ranks())]
     ['model']
     """
-    states = [PlayerState(player, model, dtype, ranks) for player in model.players()]
+    players = model.players()
+    players = tuple(players) if isinstance(players, Iterable) else (players,)
+    if not all(isinstance(player, Player) for player in players):
+        raise TypeError(f"{type(model).__name__}.players() must return a list of Players, not {players!r}")
+    states = [PlayerState(player, model, dtype, ranks) for player in players]
     names = [s.player.name for s in states]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"a game needs players with different names, not {names}")

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from lecturekit import checks
+
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Autocast casts weights and activations at every step. Measured on a CPU with bfloat16 arithmetic, batches of about 100:
@@ -19,9 +21,9 @@ def autocast_dtype(precision: str, model: nn.Module, device: torch.device) -> to
     >>> autocast_dtype("bfloat16", net, cpu), autocast_dtype("auto", net, cpu)  # too small to gain
     (torch.bfloat16, None)
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")
-    if precision == "float32" or any(p.dtype == torch.float64 for p in model.parameters()):
+    if checks.one_of(PRECISIONS, precision=precision) == "float32" or any(
+        p.dtype == torch.float64 for p in model.parameters()
+    ):
         return None
     if precision == "auto" and not (fast_bfloat16(device) and sum(p.numel() for p in model.parameters()) >= WORTH_IT):
         return None

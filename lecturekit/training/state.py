@@ -2,25 +2,36 @@
 
 import copy
 import math
+import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from lecturekit import checks
 from lecturekit.model import GenerativeModel, Terms, generators, options
 from lecturekit.training.checkpoint import Facts, compare, plain
-from lecturekit.training.game import play_round, player_states
+from lecturekit.training.game import PlayerState, play_round
 from lecturekit.training.history import History
 from lecturekit.training.ranks import Ranks
 from lecturekit.training.stream import Streams
+
+LOSSES = (  # in names of what is best when it is lowest
+    "loss|error|nll|perplexity|frechet|distance|divergence|discrepancy|bits|bpd|negative|"
+    "(?<![a-z])(kl|fid|kid|mmd|mse|rmse|mae|neg|ppl|err)(?![a-z])"
+)
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """Stop when valid/`watch` has not risen for `patience` epochs, and go back to the weights of its best epoch.
+
+    best: "lowest" where `watch` is to fall, "highest" where it is to rise; the default, unless its name is that of a loss.
 
     >>> from lecturekit import fit
     >>> from lecturekit.variational import LinearGaussian
@@ -33,10 +44,27 @@ class EarlyStopping:
 
     watch: str = "elbo"
     patience: int = 10
+    best: str | None = None
+
+    def __post_init__(self):
+        checks.whole(patience=self.patience)
+        if not isinstance(self.watch, str):
+            raise TypeError(f"watch must be a name that validate returns, not {self.watch!r}")
+        if self.best is not None:
+            checks.one_of(("highest", "lowest"), best=self.best)
+        elif re.search(LOSSES, self.watch.lower()):
+            say = f"EarlyStopping({self.watch!r}, patience={self.patience}, best="
+            raise ValueError(f'is {self.watch!r} best when it is lowest? Say {say}"lowest"), or {say}"highest")')
+
+    def __repr__(self) -> str:  # part of a run's identity, as older checkpoints have it
+        best = "" if self.best is None else f", best={self.best!r}"
+        return f"EarlyStopping(watch={self.watch!r}, patience={self.patience!r}{best})"
 
 
 class Diverged(FloatingPointError):
-    """A loss is no longer a finite number."""
+    """A loss is no longer a finite number. `history`: what had been logged, to the end."""
+
+    history: History | None = None
 
 
 class Training:
@@ -44,7 +72,7 @@ class Training:
 
     >>> from lecturekit import rounds
     >>> from lecturekit.adversarial import GAN
-    >>> training = next(rounds(GAN((2,), latent=1, hidden=4), torch.randn(8, 2), epochs=1))
+    >>> training = next(rounds(GAN((2,), latent=1, hidden=4), torch.randn(8, 2), epochs=1, batch_size=4))
     >>> training.rounds, [state.player.name for state in training.players]
     (0, ['discriminator', 'generator'])
     """
@@ -53,19 +81,19 @@ class Training:
         self,
         model: GenerativeModel,
         streams: Streams,
-        dtype: torch.dtype | None,
+        players: list[PlayerState],
         ema: float | None,
         early_stopping: EarlyStopping | None,
         ranks: Ranks,
     ):
         self.model, self.streams, self.ranks = model, streams, ranks
-        self.players = player_states(model, dtype, ranks)
-        self.history, self.rounds = History(), 0
-        self.history.precision = str(dtype or next(model.parameters()).dtype).removeprefix("torch.")
+        self.players, self.history, self.rounds = players, History(), 0
+        self.history.precision = str(players[0].dtype or next(model.parameters()).dtype).removeprefix("torch.")
         self.waiting: list[tuple[float, str, Terms]] = []  # logged, not yet fetched from the device
         average = get_ema_multi_avg_fn(ema) if ema is not None else None
         self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=False) if ema is not None else None
         self.early_stopping, self.best, self.best_weights = early_stopping, {"value": -math.inf, "epoch": 0.0}, {}
+        self.finite = [n for n, t in model.state_dict().items() if t.is_floating_point() and t.isfinite().all()]
 
     @property
     def watched(self) -> GenerativeModel:
@@ -85,25 +113,25 @@ class Training:
 
     def fetch(self) -> None:
         """Move the waiting terms into the history, one transfer per term; Diverged if a loss is not finite."""
-        columns: dict[str, tuple[list[float], list[Tensor]]] = {}
-        for epoch, player, terms in self.waiting:
+        columns: dict[tuple[str, str], tuple[list[int], list[Tensor]]] = {}
+        for turn, (_, player, terms) in enumerate(self.waiting):
             for key, value in terms.items():
-                epochs, values = columns.setdefault(f"{player}/{key}", ([], []))
-                epochs.append(epoch)
+                turns, values = columns.setdefault((player, key), ([], []))
+                turns.append(turn)
                 values.append(value)
+        epochs, broken = [epoch for epoch, _, _ in self.waiting], []
         self.waiting.clear()
         self.history.trained = self.streams.epoch
-        broken = []
-        for name, (epochs, values) in columns.items():
+        for (player, key), (turns, values) in columns.items():
             stacked = torch.stack(values)
             self.ranks.average([stacked])
             numbers = stacked.tolist()
-            self.history.add(name, epochs, numbers)
-            if name.endswith("/loss"):
-                broken += [(epoch, name) for epoch, n in zip(epochs, numbers, strict=True) if not math.isfinite(n)][:1]
+            self.history.add(f"{player}/{key}", [epochs[turn] for turn in turns], numbers)
+            if key == "loss":
+                broken += [(turn, player) for turn, n in zip(turns, numbers, strict=True) if not math.isfinite(n)][:1]
         if broken:
-            epoch, name = min(broken)
-            raise Diverged(f"the loss of player {name.rpartition('/')[0]!r} is not finite {self._when(epoch)}")
+            turn, player = min(broken)
+            raise Diverged(f"the loss of player {player!r} is not finite {self._when(epochs[turn])}")
 
     def _when(self, epoch: float) -> str:
         before = {}
@@ -114,16 +142,30 @@ class Training:
         last = ", ".join(f"{name} {value:.6g}" for name, value in before.items()) or "none"
         return f"{epoch:.2f} epochs after the start; last finite terms: {last}"
 
-    def validated(self, results: dict[str, float]) -> bool:
+    def validated(self, found: Any) -> bool:
         """Log what validation found; True if it is time to stop."""
-        for key, value in results.items():
-            self.history.add(f"valid/{key}", [self.streams.epoch], [value])
+        if not isinstance(found, Mapping):
+            raise TypeError(
+                f'validate must return a mapping of names to numbers, such as {{"elbo": ...}}, not {found!r}'
+            )
+        results = {}
+        for key, value in found.items():
+            try:
+                results[key] = float(value)
+            except (TypeError, ValueError, RuntimeError):
+                raise TypeError(f"validate must return numbers, but {key!r} is {value!r:.60}") from None
+            if math.isnan(results[key]):
+                raise ValueError(
+                    f"validate returned nan as {key!r} after epoch {self.streams.epoch:g}: a mean of nothing?"
+                )
+            self.history.add(f"valid/{key}", [self.streams.epoch], [results[key]])
         if (rule := self.early_stopping) is None:
             return False
         if rule.watch not in results:
             raise ValueError(f"early stopping watches {rule.watch!r}, but validate returned {sorted(results)}")
-        if results[rule.watch] > self.best["value"]:
-            self.best = {"value": results[rule.watch], "epoch": self.streams.epoch}
+        value = -results[rule.watch] if rule.best == "lowest" else results[rule.watch]
+        if value > self.best["value"]:
+            self.best = {"value": value, "epoch": self.streams.epoch}
             self.best_weights = {name: t.clone() for name, t in self.watched.state_dict().items()}
         return self.ranks.decide(self.streams.epoch - self.best["epoch"] >= rule.patience, self.streams.device)
 
@@ -171,8 +213,11 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
         out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
-        if not all(bool(t.isfinite().all()) for t in out.values() if t.is_floating_point()):
-            raise Diverged("the weights are no longer finite after a step on a finite loss")
+        broken = [
+            name for name in self.finite if not out[f"model/{name}"].isfinite().all()
+        ]  # no mask that was -inf before
+        if broken:
+            raise Diverged(f"the weights are no longer finite after a step on a finite loss: {', '.join(broken[:3])}")
         if self.averaged is not None:
             out |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
         out |= {f"best/{n}": t for n, t in self.best_weights.items()}

@@ -1,6 +1,8 @@
 """Where batches come from: endless rows of permutations whose position is one integer."""
 
 import hashlib
+import inspect
+import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecturekit.model import Batch
+from lecturekit import checks
+from lecturekit.model import Batch, GenerativeModel, evaluating
 from lecturekit.training.ranks import Ranks
 
 
@@ -23,9 +26,11 @@ class TensorData:
     """
 
     def __init__(self, x: Tensor, y: Tensor | None = None):
+        if checks.tensor(x=x).ndim == 0 or (y is not None and checks.tensor(y=y).ndim == 0):
+            raise ValueError("x and y must have a dimension for the items, and one of them is a single number")
         if y is not None and len(x) != len(y):
             raise ValueError(f"{len(x)} items but {len(y)} labels")
-        self.x, self.y = x, y
+        self.x, self.y = x.detach(), y
 
     def __len__(self) -> int:
         return len(self.x)
@@ -47,13 +52,12 @@ def as_data(data: Any) -> Any:
     """
     if isinstance(data, Tensor):
         data = TensorData(data)
-    elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(t, Tensor) for t in data):
+    elif isinstance(data, tuple) and len(data) == 2:
         data = TensorData(*data)
-    if not (hasattr(data, "batch") and hasattr(data, "to") and hasattr(data, "__len__")):
+    if not all(hasattr(data, name) for name in ("batch", "to", "__len__")) or isinstance(data, type):
         hint = "; give one of its splits: .train" if hasattr(data, "train") else ""
-        raise TypeError(
-            f"cannot train on a {type(data).__name__}: a split of lecturekit.data, a tensor or (x, y){hint}"
-        )
+        hint = "; torch.from_numpy(x) makes a tensor of it" if isinstance(data, np.ndarray) else hint
+        raise TypeError(f"cannot train on a {type(data).__name__}: a split of lecturekit.data, x or (x, y){hint}")
     if len(data) == 0:
         raise ValueError("cannot train on an empty dataset")
     return data
@@ -74,16 +78,14 @@ class Stream:
     def __init__(
         self, data: Any, batch_size: int, seed: int, key: int, device: torch.device, ranks: Ranks | None = None
     ):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size}")
-        if not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed must be a whole number of at least 0, not {seed}")
-        self.ranks = ranks or Ranks()
-        self.share = self.ranks.share(batch_size)
-        self.given = as_data(data)
+        self.batch_size, self.seed = checks.whole(batch_size=batch_size), checks.whole(0, 2**63 - 1, seed=seed)
+        self.given, self.ranks = as_data(data), ranks or Ranks()
+        if self.batch_size > 1000 * len(self.given):
+            raise ValueError(f"batch_size={batch_size} is far more than the data have ({len(self.given)} items)")
+        self.share = self.ranks.share(self.batch_size)
         self.data = self.given.to(device)
-        self.batch_size, self.seed, self.key, self.device = batch_size, seed, key, device
-        self.position = 0
+        self.key, self.device, self.position = key, device, 0
+        self.checks, self.dtype = None, None
         self._epoch, self._order, self._reader = -1, None, None
 
     def permutation(self, epoch: int) -> Tensor:
@@ -108,11 +110,70 @@ class Stream:
         if hasattr(self.data, "batches"):  # read ahead by workers; made now, since `position` may have been restored
             # weakly, or stream and reader would keep each other, and the reader's processes, until the collector comes
             self._reader = self._reader or self.data.batches(Stream._row(weakref.proxy(self), self.position))
-            batch = Batch(*next(self._reader))
+            batch = self._seen(next(self._reader))
+            if self.checks is not None and self.position < len(self.data):
+                with evaluating(self.checks[0]):
+                    self._ask(batch, self._mine(self.position))
         else:
-            batch = Batch(*self.data.batch(self._mine(self.position)))
+            batch = self._seen(self.data.batch(self._mine(self.position)))
         self.position += self.batch_size
         return batch
+
+    def _seen(self, drawn: tuple[Tensor, Tensor | None]) -> Batch:
+        """What a model sees of it: real numbers in the model's dtype, labels as int64."""
+        x, y = drawn
+        whole = y is not None and not y.is_floating_point() and not y.is_complex()
+        return Batch(x if self.dtype is None or x.is_complex() else x.to(self.dtype), y.long() if whole else y)
+
+    def check(self, model: GenerativeModel, name: str | None = None) -> None:
+        """Let the model's `check` see all items and, for the first stream, `check_scale` one part after another until one
+        passes.
+
+        Pixels in bytes behind a view are right or wrong together: of these, and on a disk, it sees all labels but few items. What
+        is on a disk is checked again when it is read, for one epoch.
+        """
+        self.checks = model, name
+        n, x, y = len(self.data), getattr(self.data, "x", None), getattr(self.data, "y", None)
+        bytes_seen = hasattr(self.data, "view") and isinstance(x, Tensor) and x.dtype == torch.uint8
+        few, scaled, refusal = bytes_seen or hasattr(self.data, "batches"), name is not None, None
+        step = self.batch_size if few else max(1, 2**20 // max(1, self.draw(1).x.numel()))
+        order = self.indices(0, min(n, step + 1000)) if few else torch.arange(n, device=self.device)
+        for index in order.split(step):
+            batch = self._seen(self.data.batch(index))
+            self._ask(batch, index)
+            try:
+                scaled = scaled or model.check_scale(batch.x) is None
+            except ValueError as error:
+                refusal = error
+            if few and scaled:
+                break
+        if not scaled:
+            raise refusal
+        if few and isinstance(y, Tensor) and y.ndim == 1:  # every label, where it comes first
+            index = torch.from_numpy(np.sort(np.unique(y.numpy(force=True), return_index=True)[1])).to(y.device)
+            self._ask(self._seen((batch.x[:1].expand(len(index), *batch.x.shape[1:]), y[index])), index)
+
+    def _ask(self, batch: Batch, index: Tensor) -> None:
+        """The model's `check`. Where one item is to blame, and not all, the error says which of `index` it is."""
+        model, name = self.checks
+
+        def refused(i: int, j: int) -> Exception | None:
+            try:
+                y = None if batch.y is None else batch.y[i:j]
+                model.check(batch.x[i:j], y, *([] if name is None else [name]))
+            except (TypeError, ValueError) as error:
+                return error
+
+        low, high, where = 0, len(index), "" if name is None else f"stream {name!r}: "
+        if (error := refused(low, high)) is None:
+            return
+        if not (refused(0, 1) and refused(high - 1, high)):
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if refused(low, middle) else (middle, high)
+            if alone := refused(low, high):
+                error, where = alone, f"{where}item {index[low]}: "
+        raise type(error)(f"{where}{error}") from error
 
     def _mine(self, position: int) -> Tensor:
         return self.indices(position + self.ranks.rank * self.share, self.share)
@@ -124,7 +185,7 @@ class Stream:
 
     def draw(self, n: int) -> Batch:
         """The first n items of the row, at most each item once; moves nothing."""
-        return Batch(*self.data.batch(self.indices(0, min(n, len(self.data)))))
+        return self._seen(self.data.batch(self.indices(0, min(n, len(self.data)))))
 
     def identity(self) -> dict:
         """What decides the row: the size of a batch, and the data, by a digest of their content."""
@@ -158,16 +219,32 @@ class Streams:
         ranks: Ranks | None = None,
     ):
         named = dict(data) if isinstance(data, Mapping) else {"x": data}
+        if not named or not all(isinstance(name, str) and name for name in named):
+            raise ValueError(f'streams have names, as in {{"x": images, "labelled": (few, labels)}}, not {list(named)}')
         sizes = batch_size if isinstance(batch_size, Mapping) else dict.fromkeys(named, batch_size)
-        if not named or set(sizes) != set(named):
-            raise ValueError(f"the streams are {sorted(named)}, but batch_size names {sorted(sizes)}")
-        if epochs <= 0:
-            raise ValueError(f"epochs must be positive, not {epochs}")
-        self.streams = {
-            name: Stream(part, sizes[name], seed, key, device, ranks) for key, (name, part) in enumerate(named.items())
-        }
+        if set(sizes) != set(named):
+            raise ValueError(f"the streams are {list(named)}, but batch_size names {list(sizes)}")
+        checks.number(above=0, epochs=epochs)
+        self.streams: dict[str, Stream] = {}
+        for key, (name, part) in enumerate(named.items()):
+            try:
+                self.streams[name] = Stream(part, sizes[name], seed, key, device, ranks)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"stream {name!r}: {error}" if isinstance(data, Mapping) else str(error)) from error
         self.first = next(iter(self.streams.values()))
-        self.total, self.device = epochs * len(self.first.data), device
+        self.total, self.device = float(epochs) * len(self.first.data), device
+        if (size := self.first.batch_size) > 2 * max(self.total, len(self.first.data)):
+            passes = size / len(self.first.data)
+            warnings.warn(
+                f"a batch of {size} is {passes:g} epochs, and epochs={epochs}: take a smaller one", stacklevel=4
+            )
+
+    def check(self, model: GenerativeModel) -> None:
+        """From now on batches have the model's dtype. It checks all streams; the first only, if its `check` takes no name."""
+        for name, stream in self.streams.items():
+            stream.dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+            if stream is self.first or "stream" in inspect.signature(model.check).parameters:
+                stream.check(model, None if stream is self.first else name)
 
     @property
     def epoch(self) -> float:
