@@ -5,8 +5,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from lecturekit.training.checkpoint import CheckpointError, Folder
 from lecturekit.training.history import History
 from lecturekit.training.precision import autocast_dtype
 from lecturekit.training.ranks import Ranks
-from lecturekit.training.state import Diverged, EarlyStopping, Training
+from lecturekit.training.state import Diverged, EarlyStopping, Training, given
 from lecturekit.training.stream import Streams
 
 CAUSES = (
@@ -41,6 +42,7 @@ def fit(
     early_stopping: EarlyStopping | None = None,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
+    changes: Sequence[str] = (),
     save_every: float = 60.0,
     progress: bool = True,
 ) -> History:
@@ -60,7 +62,11 @@ def fit(
     early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises, and go back to its best epoch.
     checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
         resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
-        the final weights are the same to the bit. Where there is none yet, it starts.
+        the final weights are the same to the bit. Where there is none yet, it starts. A checkpoint of another run is refused
+        by name of what differs (data, seed, shapes, optimizers, ...), before anything is loaded.
+        `lecturekit.load` takes the weights alone.
+    changes: what is meant to differ when it resumes, by the names in that refusal or whole parts of them: ("lr",) goes on
+        with the learning rates of now, ("players.critic", "sha256") with another critic's settings and other data.
         `epochs` may be raised to go on with a finished run; schedules and batch.progress then go by the new length.
 
     Ctrl-C ends the training after the present round: the history so far is returned (history.interrupted) and a
@@ -122,37 +128,38 @@ def rounds(model: GenerativeModel, data: Any, **options) -> Iterator[Training]:
 
 
 def _play(
-    model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, save_every, progress
+    model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, changes, save_every, progress
 ) -> Iterator[Training]:  # fmt: skip
     """What `fit` says, yielding between rounds."""
     device, ranks = device_of(model), Ranks()
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
     if resume and folder is None:
         raise ValueError("resume=True needs checkpoint=, the folder to resume from")
-    if folder is not None and folder.newest() and not resume:
-        raise CheckpointError(
-            f"{folder.path} holds a checkpoint already ({folder.newest().name}); resume=True goes on with it, another "
-            "folder or deleting that one starts anew"
-        )
     if early_stopping is not None and validate is None:
         raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, folder.held() if folder else nullcontext():
+        saved = folder and folder.newest()
+        if saved and not resume:
+            raise CheckpointError(
+                f"{folder.given} holds a checkpoint already ({saved.name}); resume=True goes on with it, another folder or "
+                "deleting that one starts anew"
+            )
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
-        loaded = folder.load() if resume else None
+        known = given(model, streams) if folder else {}
         with evaluating(model, seed):
             first = streams.draw(streams.first.batch_size)
             model.check(first.x, first.y)
         with torch.no_grad():
-            if loaded is None and not model.started:
+            if not saved and not model.started:
                 model.start(streams.draw)
                 model.started.fill_(True)
             ranks.agree([*model.parameters(), *model.buffers()])
         training = Training(model, streams, autocast_dtype(precision, model, device), ema, early_stopping, ranks)
         history = training.history
-        identity = training.identity(seed) if folder else {}
-        if loaded is not None:
-            training.restore(*loaded, identity)
+        if folder:
+            training.describe(seed, known)
+            folder.load(partial(training.suits, changes=changes), training.restore)
 
         callbacks, total, saved_at = tuple(callbacks), round(streams.total), time.perf_counter()
         shown = progress and ranks.rank == 0
@@ -196,8 +203,7 @@ def _play(
                 history.interrupted = ranks.decide(bool(interrupted), device)
                 over = streams.progress >= 1 or history.stopped or history.interrupted
                 if folder is not None and ranks.decide(over or time.perf_counter() - saved_at > save_every, device):
-                    tensors = training.tensors()
-                    folder.save(training.rounds, tensors, {"identity": identity, "standing": training.standing()})
+                    folder.save(training.rounds, training.tensors(), training.facts(), history)
                     saved_at = time.perf_counter()
                 if history.interrupted:
                     break
