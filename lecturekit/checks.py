@@ -8,8 +8,8 @@ Each gives back what it was given, so that a constructor says once what its argu
 ((500, 500), (1, 28, 28))
 >>> number(0, 1, share=0.5, momentum=0), number(above=0, bandwidth=0.1)
 ([0.5, 0], 0.1)
->>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
-('minimax', 'Tanh')
+>>> one_of(["minimax", "least-squares"], game="minimax"), words(changes=["lr"]), made_by(activation=torch.nn.Tanh).__name__
+('minimax', ['lr'], 'Tanh')
 >>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
@@ -118,6 +118,17 @@ def one_of(words: Iterable[str], **named: Any) -> Any:
     def check(name, value):
         if not isinstance(value, str) or value not in words:
             raise unknown(name, value, words)
+        return value
+
+    return _each(named, check)
+
+
+def words(**named: Any) -> Any:
+    """Sequences of words, not one word alone."""
+
+    def check(name, value):
+        if isinstance(value, str) or not (isinstance(value, Iterable) and all(isinstance(part, str) for part in value)):
+            raise TypeError(f'{name} must be a sequence of words, such as ("lr",), not {_said(value)}')
         return value
 
     return _each(named, check)

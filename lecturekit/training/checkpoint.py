@@ -18,7 +18,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from hashlib import sha256
 from numbers import Integral, Real
 from pathlib import Path
@@ -85,19 +85,17 @@ class Folder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Within, no other run may write here; CheckpointError if one does, or if nobody can."""
-        if self.ranks.rank:
-            yield
-            return
+        """Within, no other run may write here; CheckpointError if one does, or if nobody can. For rank 0."""
+        taken = CheckpointError(f"{self.given} is in use by another run; give each run a folder of its own")
         if self.path in HELD:  # before opening the lock once more: closing it would give it up
-            raise self._taken()
+            raise taken
         new = self.path / "unfinished"
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / "lock").open("ab")
         with file:
             if not _lock(file):
-                raise self._taken()
+                raise taken
             HELD.add(self.path)
             try:
                 with self._writing():  # may we, and is there room for a byte? found out before the training
@@ -108,9 +106,6 @@ class Folder:
                 yield
             finally:
                 HELD.remove(self.path)
-
-    def _taken(self) -> CheckpointError:
-        return CheckpointError(f"{self.given} is in use by another run; give each run a folder of its own")
 
     def saved(self) -> list[Path]:
         """The checkpoints' folders, oldest first."""
@@ -225,13 +220,11 @@ class Folder:
         history, file, log = History(), self.path / "history.jsonl", facts.get("history", {"bytes": 0})
         for name in [name for name in tensors if name.startswith("history/")]:
             history.add(name.removeprefix("history/"), *tensors.pop(name).tolist())
+        lines = file.read_bytes()[: log["bytes"]] if file.exists() else b""
+        self._sha = sha256(lines)
         if log["bytes"] and not file.exists():
             warnings.warn(f"{file} is missing: what had been logged is lost", stacklevel=2)
-            log = {"bytes": 0}
-        with file.open("rb") if log["bytes"] else nullcontext() as opened:
-            lines = opened.read(log["bytes"]) if opened else b""
-        self._sha = sha256(lines)
-        if lines and self._sha.hexdigest() != log["sha256"]:
+        elif log["bytes"] and self._sha.hexdigest() != log["sha256"]:
             raise ValueError(f"{file.name} is altered (without it, the run goes on and its history is lost)")
         for line in lines.splitlines():
             for name, columns in json.loads(line).items():
@@ -258,8 +251,8 @@ def renamed(value: Any, model: str | None) -> Any:
     return value
 
 
-def compare(saved: Facts, now: Facts, changes: Sequence[str] = (), whole: bool = True, what: str = "run") -> None:
-    """Raise CheckpointError that names everything in which two descriptions of a run differ.
+def compare(saved: Facts, now: Facts, changes: Sequence[str] = (), whole: bool = True) -> None:
+    """Raise CheckpointError that names everything in which two descriptions of a run, or of its model, differ.
 
     changes: what may differ: names as they are printed here, or whole parts of them, such as "lr".
     whole: False if the saved description may lack what the present one has, as those of older formats do.
@@ -268,20 +261,15 @@ def compare(saved: Facts, now: Facts, changes: Sequence[str] = (), whole: bool =
     >>> compare({"seed": 0, "world": 1}, {"seed": 1, "world": 1})
     Traceback (most recent call last):
         ...
-    lecturekit.training.checkpoint.CheckpointError: this checkpoint is of another run: seed was 0 and is 1. What is \
-meant to differ, name: changes=("seed",)
+    lecturekit.training.checkpoint.CheckpointError: this checkpoint is of another run: seed was 0 and is 1. What \
+is meant to differ, name: changes=("seed",)
     """
-    if isinstance(changes, str) or not all(isinstance(name, str) for name in changes):
-        raise TypeError(f'changes must be a sequence of names, such as ("lr",), not {changes!r}')
-    found = [
-        (name, how)
-        for name, how in _differences(saved, now, "", whole)
-        if not any(f".{part}." in f".{name}." for part in changes)
-    ]
+    found = dict(_differences(saved, now, "", whole))
+    found = {n: how for n, how in found.items() if not any(f".{part}." in f".{n}." for part in changes)}
     if found:
         raise CheckpointError(
-            f"this checkpoint is of another {what}: {'; '.join(f'{name} {how}' for name, how in found)}. What is meant to "
-            f'differ, name: changes=("{found[0][0]}",)'
+            f"this checkpoint is of another run: {'; '.join(f'{name} {how}' for name, how in found.items())}. What is "
+            f'meant to differ, name: changes=("{next(iter(found))}",)'
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lecturekit import checks
 from lecturekit.model import GenerativeModel, device_of, evaluating, generators, own_rng
 from lecturekit.training.checkpoint import CheckpointError, Folder
 from lecturekit.training.history import History
@@ -132,13 +133,14 @@ def _play(
 ) -> Iterator[Training]:  # fmt: skip
     """What `fit` says, yielding between rounds."""
     device, ranks = device_of(model), Ranks()
+    checks.words(changes=changes)
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
     if resume and folder is None:
         raise ValueError("resume=True needs checkpoint=, the folder to resume from")
     if early_stopping is not None and validate is None:
         raise ValueError("early stopping needs validate=, which returns the number that it watches")
 
-    with interruptible() as interrupted, folder.held() if folder else nullcontext():
+    with interruptible() as interrupted, folder.held() if folder and not ranks.rank else nullcontext():
         saved = folder and folder.newest()
         if saved and not resume:
             raise CheckpointError(

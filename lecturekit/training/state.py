@@ -208,7 +208,7 @@ class Training:
 
     def suits(self, facts: Facts, changes: Sequence[str] = ()) -> None:
         """CheckpointError that names everything in which a saved run and this one differ, but the `changes`."""
-        _compare(facts, self.identity, changes, "run")
+        _compare(facts, self.identity, changes)
 
     def restore(self, tensors: dict[str, Tensor], facts: Facts, history: History) -> None:
         """Stand where the saved run stood. An error for a damaged checkpoint leaves the model as it was: it comes last."""
@@ -305,13 +305,12 @@ def _machine(device: torch.device) -> Facts:
     }
 
 
-def _compare(facts: Facts, now: Facts, changes: Sequence[str], what: str) -> None:
-    saved, whole = facts["identity"], facts["format"] >= 3
+def _compare(facts: Facts, now: Facts, changes: Sequence[str]) -> None:
+    saved = facts["identity"]
     saved.pop("lecturekit", None)  # format 2 had the package's version there
-    for name, digest in saved.get("buffers", {}).items():
-        if digest is None:  # it has changed: no part of the definition
-            now["buffers"][name] = None
-    compare({k: v for k, v in saved.items() if what == "run" or k in now}, now, changes, whole, what)
+    for name in [name for name, digest in saved.get("buffers", {}).items() if digest is None]:
+        now["buffers"][name] = None  # it has changed in training: no part of the definition
+    compare(saved, now, changes, whole=facts["format"] >= 3)
 
 
 def _part(
@@ -351,6 +350,7 @@ def load(
     """
     prefix = {"last": "model/", "averaged": "averaged/module.", "best": "best/"}
     prefix = prefix[checks.one_of(prefix, weights=weights)]
+    checks.words(changes=changes)
     if not isinstance(model, GenerativeModel):
         raise TypeError(f"load(model, folder): the first argument must be a GenerativeModel, not {model!r}")
     alone = Ranks()
@@ -366,7 +366,11 @@ def load(
         model.load_state_dict(_part(tensors, prefix, model.state_dict()))
         return history
 
-    history = Folder(folder, alone).load(lambda facts: _compare(facts, _model(model), changes, "model"), take)
+    def suits(facts: Facts) -> None:
+        now = _model(model)
+        _compare(facts | {"identity": {k: v for k, v in facts["identity"].items() if k in now}}, now, changes)
+
+    history = Folder(folder, alone).load(suits, take)
     if history is None:
         raise CheckpointError(f"there is no checkpoint in {folder}")
     model.eval()
