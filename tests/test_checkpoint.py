@@ -26,7 +26,7 @@ from torch.optim import SGD, AdamW
 
 from lecturekit import EarlyStopping, GenerativeModel, History, Player, fit, load, rounds
 from lecturekit.model import evaluating
-from lecturekit.training import checkpoint
+from lecturekit.training import checkpoint, state
 from lecturekit.training.checkpoint import CheckpointError, Folder, compare
 from lecturekit.training.ranks import Ranks
 from lecturekit.training.state import Diverged
@@ -832,6 +832,17 @@ def test_rounds_are_sorted_as_numbers_and_the_newest_two_stay(tmp_path):
     folder = Folder(tmp_path, Ranks())
     for number in (9, 10, 10**9 - 1, 10**9):
         folder.save(number, {"n": torch.tensor(number)}, {"identity": {}})
+    flip(folder.newest() / "rank0.safetensors", -1)
+    again = Folder(tmp_path, Ranks())
+    with pytest.warns(UserWarning, match="round-1000000000 cannot be read"):
+        assert again.load()[0]["n"] == 10**9 - 1
+    shutil.move(tmp_path / "round-999999999", tmp_path / "round-000000020")
+    again.save(
+        30, {"n": torch.tensor(30)}, {"identity": {}}
+    )  # the damaged one makes room, though its number is the largest
+    assert [p.name for p in again.saved()] == ["round-000000020", "round-000000030"]
+    for number in (10**9 - 1, 10**9):
+        folder.save(number, {"n": torch.tensor(number)}, {"identity": {}})
     (tmp_path / "round-x").mkdir()
     (tmp_path / "round-2000000000").write_text("a file")
     assert [p.name for p in folder.saved()] == ["round-999999999", "round-1000000000"]
@@ -874,7 +885,7 @@ def test_what_is_interrupted_while_it_saves_leaves_two_whole_checkpoints(tmp_pat
 def test_a_callback_that_changes_the_folder_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "else").mkdir()
-    once(Plain(), checkpoint="run", epochs=2, callbacks=[lambda m, h: os.chdir(tmp_path / "else")])
+    run(Plain(), checkpoint="run", epochs=2, callbacks=[lambda m, h: os.chdir(tmp_path / "else")])
     assert len(list((tmp_path / "run").glob("round-*"))) == 2 and not list((tmp_path / "else").iterdir())
 
 
@@ -941,3 +952,35 @@ def test_data_of_ones_own_say_what_they_are(tmp_path):
     Own.digest = lambda self: "mine"
     once(Plain(), Own(), checkpoint=tmp_path, epochs=1)
     once(Plain(), Own(), checkpoint=tmp_path, epochs=2, resume=True)
+
+
+class Noisy(Plain):
+    """Draws from a second generator, as models on a GPU do."""
+
+    def __init__(self, second):
+        super().__init__()
+        self._second = second
+
+    def players(self):
+        def loss(batch):
+            return {"loss": (self.a(batch.x) - torch.randn(3, generator=self._second)).square().mean()}
+
+        return [Player(name="p", moves=self.a, loss=loss)]
+
+
+def test_the_random_numbers_of_the_device_are_saved_and_another_device_begins_its_own(tmp_path, monkeypatch):
+    def go(epochs=2, seed=7, **options):
+        second = torch.Generator().manual_seed(seed)
+        monkeypatch.setattr(state, "generators", lambda device: [torch.default_generator, second])
+        model = Noisy(second)
+        once(model, epochs=2, **options)
+        return model.a.weight.detach()
+
+    plain = go()
+    go(checkpoint=tmp_path, callbacks=[interrupt_at(1)])
+    assert torch.equal(go(seed=8, checkpoint=tmp_path, resume=True), plain)
+    shutil.rmtree(tmp_path)
+    go(checkpoint=tmp_path, callbacks=[interrupt_at(1)])
+    edit(tmp_path, ("standing", "device"), "mps")
+    with pytest.warns(UserWarning, match="device: mps when saved, cpu now; the result may differ in noise"):
+        assert not torch.equal(go(seed=8, checkpoint=tmp_path, resume=True), plain)

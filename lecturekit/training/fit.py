@@ -20,7 +20,7 @@ from lecturekit.training.checkpoint import CheckpointError, Folder
 from lecturekit.training.history import History
 from lecturekit.training.precision import autocast_dtype
 from lecturekit.training.ranks import Ranks
-from lecturekit.training.state import Diverged, EarlyStopping, Training, given
+from lecturekit.training.state import Diverged, EarlyStopping, Training
 from lecturekit.training.stream import Streams
 
 CAUSES = (
@@ -148,7 +148,7 @@ def _play(
                 "deleting that one starts anew"
             )
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
-        known = given(model, streams) if folder else {}
+        known = Training.given(model, streams) if folder else {}
         with evaluating(model, seed):
             first = streams.draw(streams.first.batch_size)
             model.check(first.x, first.y)

@@ -139,9 +139,14 @@ class Training:
 
     # --- saving and restoring ---------------------------------------------------------------------------------------
 
+    @staticmethod
+    def given(model: GenerativeModel, streams: Streams) -> Facts:
+        """What is known of a run's identity before anything moves: the model as it was built, and the data."""
+        held = {name: stream.identity() for name, stream in streams.streams.items()}
+        return _model(model) | {"streams": held, "order": list(held)}
+
     def describe(self, seed: int, given: Facts) -> None:
-        """Set `identity`: what must be the same in the run that goes on, which is all that decides the numbers but how long
-        it trains. given: what `given` says."""
+        """Set `identity`: what must be the same in the run that goes on: all that decides the numbers, but how long it trains."""
         names = {id(p): name for name, p in self.model.named_parameters()}
         scheduled = {s.player.name: s.player.schedule for s in self.players if s.player.schedule is not None}
         self.identity = given | plain(
@@ -168,13 +173,9 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
-        out, parameters = (
-            {f"model/{n}": t for n, t in self.model.state_dict().items()},
-            dict(self.model.named_parameters()),
-        )
-        for name, t in out.items():  # a buffer may hold an inf, as masks do
-            broken = ~t.isfinite() if name.removeprefix("model/") in parameters else t.isnan()
-            if broken.any():
+        out = {f"model/{n}": t for n, t in self.model.state_dict(keep_vars=True).items()}
+        for name, t in out.items():
+            if (~t.isfinite() if isinstance(t, nn.Parameter) else t.isnan()).any():  # a mask may hold infs
                 raise Diverged(f"the weights are no longer finite after a step on a finite loss: {name}")
         if self.averaged is not None:
             out |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
@@ -201,7 +202,8 @@ class Training:
             "best": [self.best["value"] if self.best_weights else None, self.best["epoch"]],
             "scalars": scalars,
         }
-        standing = plain(standing) | {"sha256": sha256(json.dumps(plain(standing), sort_keys=True))}
+        standing = plain(standing)
+        standing["sha256"] = sha256(json.dumps(standing, sort_keys=True))
         now, begun = constants(self.model), self.identity["buffers"]
         self.identity["buffers"] = {name: digest if digest == now[name] else None for name, digest in begun.items()}
         return {"identity": self.identity, "standing": standing | _machine(self.streams.device)}
@@ -212,9 +214,9 @@ class Training:
 
     def restore(self, tensors: dict[str, Tensor], facts: Facts, history: History) -> None:
         """Stand where the saved run stood. An error for a damaged checkpoint leaves the model as it was: it comes last."""
-        at, device = facts["standing"], self.streams.device
-        known = ("rounds", "positions", "seconds", "stopped", "best", "scalars")
-        if facts["format"] >= 3 and at["sha256"] != sha256(json.dumps({k: at[k] for k in known}, sort_keys=True)):
+        at, device, machine = facts["standing"], self.streams.device, _machine(self.streams.device)
+        stands = {k: v for k, v in at.items() if k != "sha256" and k not in machine}
+        if facts["format"] >= 3 and at["sha256"] != sha256(json.dumps(stands, sort_keys=True)):
             raise ValueError("facts.json is altered: the sha256 of its standing is another")
         self.rounds = checks.whole(0, rounds=at["rounds"])
         self.best = {"value": -math.inf if at["best"][0] is None else at["best"][0], "epoch": at["best"][1]}
@@ -239,28 +241,19 @@ class Training:
         for i, generator in enumerate(generators(device)):
             if i == 0 or there == device.type:
                 generator.set_state(tensors[f"random/{i}"])
-        self.history.seconds, self.history.stopped, self.history.trained = (
-            at["seconds"],
-            at["stopped"],
-            self.streams.epoch,
-        )
+        self.history.seconds, self.history.stopped = at["seconds"], at["stopped"]
+        self.history.trained = self.streams.epoch
         self.model.load_state_dict(weights)
         if self.averaged is not None and not facts["identity"]["averaged"]:
             self.averaged.update_parameters(self.model)  # the first of its average
         for name, (epochs, values) in history.since({}).items():
             self.history.add(name, epochs, values)
-        for name, now in _machine(device).items():
+        for name, now in machine.items():
             if at.get(name, now) != now:
-                what = "last bits" if name != "device" else "last bits, and draws other noise"
+                what = "noise and last bits" if name == "device" else "last bits"
                 warnings.warn(
-                    f"{name}: {at[name]} when saved, {now} now; the result may differ in the {what}", stacklevel=3
+                    f"{name}: {at[name]} when saved, {now} now; the result may differ in {what}", stacklevel=3
                 )
-
-
-def given(model: GenerativeModel, streams: Streams) -> Facts:
-    """What is known of a run's identity before anything moves: the model as it was built, and the data."""
-    held = {name: stream.identity() for name, stream in streams.streams.items()}
-    return _model(model) | {"streams": held, "order": list(held)}
 
 
 def _model(model: GenerativeModel) -> Facts:
@@ -318,10 +311,8 @@ def _part(
 ) -> dict[str, Tensor]:
     """The tensors whose names begin so, under the rest of their names; ValueError if they do not fit those of `like`."""
     found = {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}
-    wrong = {(n, t.shape) for n, t in found.items()} ^ {
-        (n, t.shape) for n, t in (found if like is None else like).items()
-    }
-    if wrong:
+    shapes = [{(n, t.shape) for n, t in some.items()} for some in (found, found if like is None else like)]
+    if wrong := shapes[0] ^ shapes[1]:
         raise ValueError(f"{prefix}{min(wrong)[0]} is missing, of another shape, or not of this model")
     return found
 
