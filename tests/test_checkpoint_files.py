@@ -251,7 +251,7 @@ def test_an_altered_checkpoint_is_noticed_and_the_one_before_is_taken(tmp_path, 
 
 @pytest.mark.parametrize(("at", "value"), [
     (("standing", "rounds"), "3"), (("standing", "rounds"), -1), (("standing", "positions", "x"), -8),
-    (("standing", "positions", "x"), 2.5), (("standing", "best"), None), (("standing", "scalars"), {}), (("standing",), []),
+    (("standing", "positions", "x"), 2.5), (("standing", "best"), None), (("standing", "seconds"), "1"), (("standing", "scalars"), {}), (("standing",), []),
 ])  # fmt: skip
 def test_older_formats_notice_wrong_types(tmp_path, two, at, value):
     folder = Path(shutil.copytree(two[0], tmp_path / "c"))

@@ -218,7 +218,7 @@ class Training:
         stands = {k: v for k, v in at.items() if k != "sha256" and k not in machine}
         if facts["format"] >= 3 and at["sha256"] != sha256(json.dumps(stands, sort_keys=True)):
             raise ValueError("facts.json is altered: the sha256 of its standing is another")
-        self.rounds = checks.whole(0, rounds=at["rounds"])
+        self.rounds, seconds = checks.whole(0, rounds=at["rounds"]), checks.number(0, seconds=at["seconds"])
         self.best = {"value": -math.inf if at["best"][0] is None else at["best"][0], "epoch": at["best"][1]}
         self.best_weights = _part(tensors, "best/", {} if at["best"][0] is None else self.model.state_dict(), device)
         weights = _part(tensors, "model/", self.model.state_dict())
@@ -241,7 +241,7 @@ class Training:
         for i, generator in enumerate(generators(device)):
             if i == 0 or there == device.type:
                 generator.set_state(tensors[f"random/{i}"])
-        self.history.seconds, self.history.stopped = at["seconds"], at["stopped"]
+        self.history.seconds, self.history.stopped = seconds, at["stopped"]
         self.history.trained = self.streams.epoch
         self.model.load_state_dict(weights)
         if self.averaged is not None and not facts["identity"]["averaged"]:
