@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lecturekit.model import Batch, GenerativeModel, Player, Terms
     from lecturekit.training.fit import fit, rounds
     from lecturekit.training.history import History
-    from lecturekit.training.state import EarlyStopping
+    from lecturekit.training.state import EarlyStopping, load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Player",
     "Terms",
     "fit",
+    "load",
     "rounds",
 ]
 
@@ -39,7 +40,7 @@ _HOMES = {
     "lecturekit.model": ("Batch", "GenerativeModel", "Player", "Terms"),
     "lecturekit.training.fit": ("fit", "rounds"),
     "lecturekit.training.history": ("History",),
-    "lecturekit.training.state": ("EarlyStopping",),
+    "lecturekit.training.state": ("EarlyStopping", "load"),
 }
 
 

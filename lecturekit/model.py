@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
@@ -211,7 +212,8 @@ def options(module: nn.Module) -> dict[str, Any]:
     {'in_features': 3, 'out_features': 2}
     """
     changing = ("training", "reparameterized", "call_super_init", "dump_patches")
-    held = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | None)}
+    held = {k: v.item() if isinstance(v, np.generic) else v for k, v in vars(module).items()}  # NumPy's are Python's
+    held = {k: v for k, v in held.items() if isinstance(v, int | float | str | tuple | None)}
     return {k: v for k, v in held.items() if k not in changing and not k.startswith("_")}
 
 

@@ -145,19 +145,35 @@ def test_a_checkpoint_of_format_1_goes_on(tmp_path, name):
     first, resumed = copy.deepcopy(plain), build()
     expected = run(plain, data, epochs=6)
     run(first, data, epochs=6, checkpoint=tmp_path, callbacks=[interrupt_at(3)])
-    for path in tmp_path.glob("round-*"):
-        facts = json.loads((path / "facts.json").read_text())
-        assert facts.pop("format") == 2
-        text = json.dumps(facts)
-        tensors = load_file(path / "rank0.safetensors")
-        for new, old in OLD_NAMES[name]:
+    older(tmp_path, version=1, names=OLD_NAMES[name])
+    history = run(resumed, data, epochs=6, checkpoint=tmp_path, resume=True)
+    assert same(resumed, plain) and dict(history) == dict(expected)
+
+
+def older(folder, version, names=()):
+    """Checkpoints as they were written before format 3, and before 2."""
+    lines = (folder / "history.jsonl").read_bytes()
+    for path in folder.glob("round-*"):
+        facts, tensors = json.loads((path / "facts.json").read_text()), load_file(path / "rank0.safetensors")
+        assert facts.pop("format") == 3 and facts.pop("sha256")
+        logged = {}
+        for line in lines[: facts.pop("history")["bytes"]].splitlines():
+            for name, columns in json.loads(line).items():
+                logged[name] = [a + b for a, b in zip(logged.get(name, [[], []]), columns)]
+        tensors |= {f"history/{name}": torch.tensor(both, dtype=torch.float64) for name, both in logged.items()}
+        for key in ("sha256", "device", "lecturekit"):
+            del facts["standing"][key]
+        for key in ("moves", "schedules", "order", "buffers"):
+            del facts["identity"][key]
+        facts["identity"] |= {"lecturekit": "0.0.9"}
+        text = json.dumps(facts | ({"format": 2} if version == 2 else {}))
+        for new, old in names:
             assert new in text
             text = text.replace(new, old)
             tensors = {key.replace(new, old): value for key, value in tensors.items()}
         (path / "facts.json").write_text(text)
         save_file(tensors, path / "rank0.safetensors")
-    history = run(resumed, data, epochs=6, checkpoint=tmp_path, resume=True)
-    assert same(resumed, plain) and dict(history) == dict(expected)
+    (folder / "history.jsonl").unlink()
 
 
 def test_rounds_say_what_is_missing():
@@ -219,8 +235,9 @@ def test_a_finished_run_resumes_to_itself_and_can_go_on(tmp_path):
 
 def test_what_is_in_the_folder(tmp_path):
     run(Rich(), checkpoint=tmp_path)
-    saved = sorted(tmp_path.iterdir())
+    *saved, log, lock = sorted(tmp_path.iterdir(), key=lambda p: (not p.is_dir(), p.name))
     assert len(saved) == 2 and all(p.name.startswith("round-") for p in saved)  # the newest and the one before
+    assert (log.name, lock.name) == ("history.jsonl", "lock")
     assert {f.name for p in saved for f in p.iterdir()} == {"facts.json", "rank0.safetensors"}
     assert json.loads((saved[-1] / "facts.json").read_text())["identity"]["seed"] == 3
 
@@ -234,14 +251,14 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     run(plain)
     with pytest.raises(Stop):
         run(model, checkpoint=tmp_path)
-    _, newest = sorted(tmp_path.iterdir())
+    _, newest = sorted(tmp_path.glob("round-*"))
     tensors = newest / "rank0.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-100])
     resumed = Rich()
     with pytest.warns(UserWarning, match=f"{newest.name}.* cannot be read"):
         run(resumed, checkpoint=tmp_path, resume=True)
     assert same(resumed, plain)
-    for p in tmp_path.iterdir():
+    for p in tmp_path.glob("round-*"):
         (p / "rank0.safetensors").write_bytes(b"")
     with pytest.warns(UserWarning), pytest.raises(CheckpointError, match="none of the checkpoints"):
         run(Rich(), checkpoint=tmp_path, resume=True)

@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,6 +46,7 @@ def fit(
     early_stopping: EarlyStopping | None = None,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
+    changes: Sequence[str] = (),
     save_every: float = 60.0,
     progress: bool = True,
 ) -> History:
@@ -64,7 +66,11 @@ def fit(
     early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises, and go back to its best epoch.
     checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
         resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
-        the final weights are the same to the bit. Where there is none yet, it starts.
+        the final weights are the same to the bit. Where there is none yet, it starts. A checkpoint of another run is refused
+        by name of what differs (data, seed, shapes, optimizers, ...), before anything is loaded.
+        `lecturekit.load` takes the weights alone.
+    changes: what is meant to differ when it resumes, by the names in that refusal or whole parts of them: ("lr",) goes on
+        with the learning rates of now, ("players.critic", "sha256") with another critic's settings and other data.
         `epochs` may be raised to go on with a finished run; schedules and batch.progress then go by the new length.
 
     Ctrl-C ends the training after the present round: the history so far is returned (history.interrupted) and a
@@ -152,33 +158,35 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _play(
-    model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, save_every, progress
+    model, data, epochs, batch_size, seed, validate, callbacks, precision, ema, early_stopping, checkpoint, resume, changes, save_every, progress
 ) -> Iterator[Training]:  # fmt: skip
     """What `fit` says, yielding between rounds."""
     device, ranks = device_of(model), Ranks()
+    checks.words(changes=changes)
     folder = None if checkpoint is None else Folder(checkpoint, ranks)
-    if folder is not None and folder.newest() and not resume:
-        raise CheckpointError(
-            f"{folder.path} holds a checkpoint already ({folder.newest().name}); resume=True goes on with it, another "
-            "folder or deleting that one starts anew"
-        )
 
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, folder.held() if folder and not ranks.rank else nullcontext():
+        saved = folder and folder.newest()
+        if saved and not resume:
+            raise CheckpointError(
+                f"{folder.given} holds a checkpoint already ({saved.name}); resume=True goes on with it, another folder or "
+                "deleting that one starts anew"
+            )
         streams = Streams(data, batch_size, epochs, seed, device, ranks)
         players = player_states(model, autocast_dtype(precision, model, device), ranks)
-        loaded = folder.load() if resume else None
+        known = Training.given(model, streams) if folder else {}
         with evaluating(model, seed):
             streams.check(model)
         with torch.no_grad():
-            if loaded is None and not model.started:
+            if not saved and not model.started:
                 model.start(streams.draw)
                 model.started.fill_(True)
             ranks.agree([*model.parameters(), *model.buffers()])
         training = Training(model, streams, players, ema, early_stopping, ranks)
         history = training.history
-        identity = training.identity(seed) if folder else {}
-        if loaded is not None:
-            training.restore(*loaded, identity)
+        if folder:
+            training.describe(seed, known)
+            folder.load(partial(training.suits, changes=changes), training.restore)
 
         total, saved_at = round(streams.total), time.perf_counter()
         shown = progress and ranks.rank == 0
@@ -223,8 +231,7 @@ def _play(
                 history.interrupted = ranks.decide(bool(interrupted), device)
                 over = streams.progress >= 1 or history.stopped or history.interrupted
                 if folder is not None and ranks.decide(over or time.perf_counter() - saved_at > save_every, device):
-                    tensors = training.tensors()
-                    folder.save(training.rounds, tensors, {"identity": identity, "standing": training.standing()})
+                    folder.save(training.rounds, training.tensors(), training.facts(), history)
                     saved_at = time.perf_counter()
                 if history.interrupted:
                     break

@@ -17,6 +17,8 @@ class History(Mapping[str, list[float]]):
     >>> history.add("model/loss", epochs=[0.0, 0.5], values=[3.0, 2.5])
     >>> history["model/loss"], history.epochs("model/loss"), "valid/elbo" in history
     ([3.0, 2.5], [0.0, 0.5], False)
+    >>> history.since({"model/loss": 1})
+    {'model/loss': ([0.5], [2.5])}
     """
 
     def __init__(self):
@@ -30,6 +32,11 @@ class History(Mapping[str, list[float]]):
         drawn, or a validation made."""
         self._epochs.setdefault(name, []).extend(epochs)
         self._values.setdefault(name, []).extend(values)
+
+    def since(self, lengths: Mapping[str, int]) -> dict[str, tuple[list[float], list[float]]]:
+        """(epochs, values) of each term beyond its first lengths[name] ones, where there are any."""
+        starts = {name: lengths.get(name, 0) for name in self}
+        return {n: (self._epochs[n][k:], self[n][k:]) for n, k in starts.items() if k < len(self[n])}
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self._values:

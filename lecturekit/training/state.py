@@ -1,25 +1,27 @@
 """A training in progress: all of its state in one place, so that it can be saved, restored and looked at."""
 
 import copy
+import json
 import math
+import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lecturekit import checks
 from lecturekit.model import GenerativeModel, Terms, generators, options
-from lecturekit.training.checkpoint import Facts, compare, plain
+from lecturekit.training.checkpoint import CheckpointError, Facts, Folder, compare, plain
 from lecturekit.training.game import PlayerState, play_round
 from lecturekit.training.history import History
 from lecturekit.training.ranks import Ranks
-from lecturekit.training.stream import Streams
+from lecturekit.training.stream import Streams, sha256
 
 LOSSES = (  # in names of what is best when it is lowest
     "loss|error|nll|perplexity|frechet|distance|divergence|discrepancy|bits|bpd|negative|"
@@ -87,7 +89,7 @@ class Training:
         ranks: Ranks,
     ):
         self.model, self.streams, self.ranks = model, streams, ranks
-        self.players, self.history, self.rounds = players, History(), 0
+        self.players, self.history, self.rounds, self.identity = players, History(), 0, {}
         self.history.precision = str(players[0].dtype or next(model.parameters()).dtype).removeprefix("torch.")
         self.waiting: list[tuple[float, str, Terms]] = []  # logged, not yet fetched from the device
         average = get_ema_multi_avg_fn(ema) if ema is not None else None
@@ -177,21 +179,18 @@ class Training:
 
     # --- saving and restoring ---------------------------------------------------------------------------------------
 
-    def identity(self, seed: int) -> Facts:
-        """What must be the same in the run that goes on: everything that decides the numbers, but how long it trains."""
-        model = self.model
-        try:
-            package = version("lecturekit")
-        except PackageNotFoundError:
-            package = "not installed"
-        return plain(
+    @staticmethod
+    def given(model: GenerativeModel, streams: Streams) -> Facts:
+        """What is known of a run's identity before anything moves: the model as it was built, and the data."""
+        held = {name: stream.identity() for name, stream in streams.streams.items()}
+        return _model(model) | {"streams": held, "order": list(held)}
+
+    def describe(self, seed: int, given: Facts) -> None:
+        """Set `identity`: what must be the same in the run that goes on: all that decides the numbers, but how long it trains."""
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        scheduled = {s.player.name: s.player.schedule for s in self.players if s.player.schedule is not None}
+        self.identity = given | plain(
             {
-                "lecturekit": package,
-                "model": type(model).__name__,
-                "options": options(model),
-                # a model may hold another one, and nets are made of modules with options, such as activations
-                "parts": {n: [type(m).__name__, options(m)] for n, m in model.named_modules() if n},
-                "tensors": {n: [list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()},
                 "players": {
                     s.player.name: {
                         "optimizer": type(s.optimizer).__name__,
@@ -201,7 +200,9 @@ class Training:
                     }
                     for s in self.players
                 },
-                "streams": {name: stream.identity() for name, stream in self.streams.streams.items()},
+                "moves": {s.player.name: [names[id(p)] for p in s.parameters] for s in self.players},
+                # nine digits, since the last bits may differ between machines
+                "schedules": {n: [float(f"{float(f(k / 16)):.9g}") for k in range(16)] for n, f in scheduled.items()},
                 "seed": seed,
                 "precision": self.history.precision,
                 "averaged": self.averaged is not None,
@@ -224,13 +225,10 @@ class Training:
         for s in self.players:
             for i, state in s.optimizer.state_dict()["state"].items():
                 out |= {f"player/{s.player.name}/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-        for name in self.history:
-            columns = [self.history.epochs(name), self.history[name]]
-            out[f"history/{name}"] = torch.tensor(columns, dtype=torch.float64)
         return out | {f"random/{i}": g.get_state() for i, g in enumerate(generators(self.streams.device))}
 
-    def standing(self) -> Facts:
-        """Where the run stands: what of its state is no tensor."""
+    def facts(self) -> Facts:
+        """What the run is, and where it stands: what of its state is no tensor."""
         scalars = {
             s.player.name: {
                 str(i): {k: v for k, v in state.items() if not isinstance(v, Tensor)}
@@ -238,50 +236,175 @@ class Training:
             }
             for s in self.players
         }
-        return plain(
-            {
-                "rounds": self.rounds,
-                "positions": {name: stream.position for name, stream in self.streams.streams.items()},
-                "seconds": self.history.seconds,
-                "stopped": self.history.stopped,
-                "best": [self.best["value"] if self.best_weights else None, self.best["epoch"]],
-                "scalars": scalars,
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-            }
-        )
+        standing = {
+            "rounds": self.rounds,
+            "positions": {name: stream.position for name, stream in self.streams.streams.items()},
+            "seconds": self.history.seconds,
+            "stopped": self.history.stopped,
+            "best": [self.best["value"] if self.best_weights else None, self.best["epoch"]],
+            "scalars": scalars,
+        }
+        standing = plain(standing)
+        standing["sha256"] = sha256(json.dumps(standing, sort_keys=True))
+        now, begun = constants(self.model), self.identity["buffers"]
+        self.identity["buffers"] = {name: digest if digest == now[name] else None for name, digest in begun.items()}
+        return {"identity": self.identity, "standing": standing | _machine(self.streams.device)}
 
-    def restore(self, tensors: dict[str, Tensor], facts: Facts, identity: Facts) -> None:
-        """Stand where the saved run stood. CheckpointError names everything in which the two runs differ."""
-        compare(facts["identity"], identity)
-        at = facts["standing"]
-        for name, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
-            if at[name] != now:
-                warnings.warn(
-                    f"{name}: {at[name]} when saved, {now} now; the result may differ in the last bits", stacklevel=3
-                )
+    def suits(self, facts: Facts, changes: Sequence[str] = ()) -> None:
+        """CheckpointError that names everything in which a saved run and this one differ, but the `changes`."""
+        _compare(facts, self.identity, changes)
 
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-        self.model.load_state_dict(part("model/"))
-        if self.averaged is not None:
-            self.averaged.load_state_dict(part("averaged/"))
-        self.best_weights = {n: t.to(self.streams.device) for n, t in part("best/").items()}
+    def restore(self, tensors: dict[str, Tensor], facts: Facts, history: History) -> None:
+        """Stand where the saved run stood. An error for a damaged checkpoint leaves the model as it was: it comes last."""
+        at, device, machine = facts["standing"], self.streams.device, _machine(self.streams.device)
+        stands = {k: v for k, v in at.items() if k != "sha256" and k not in machine}
+        if facts["format"] >= 3 and at["sha256"] != sha256(json.dumps(stands, sort_keys=True)):
+            raise ValueError("facts.json is altered: the sha256 of its standing is another")
+        self.rounds, seconds = checks.whole(0, rounds=at["rounds"]), checks.number(0, seconds=at["seconds"])
         self.best = {"value": -math.inf if at["best"][0] is None else at["best"][0], "epoch": at["best"][1]}
+        self.best_weights = _part(tensors, "best/", {} if at["best"][0] is None else self.model.state_dict(), device)
+        weights = _part(tensors, "model/", self.model.state_dict())
+        if self.averaged is not None and facts["identity"]["averaged"]:
+            self.averaged.load_state_dict(_part(tensors, "averaged/", self.averaged.state_dict()))
         for s in self.players:
-            state = copy.deepcopy(at["scalars"][s.player.name])
-            for name, t in part(f"player/{s.player.name}/").items():
-                i, _, key = name.partition("/")
+            name = s.player.name
+            if facts["identity"]["players"].get(name, {}).get("optimizer") != type(s.optimizer).__name__:
+                continue  # one of the `changes`: it begins anew
+            state = copy.deepcopy(at["scalars"][name])
+            for key, t in _part(tensors, f"player/{name}/").items():
+                i, _, key = key.partition("/")
                 state.setdefault(i, {})[key] = t.clone()  # load_state_dict would alias what it is given
             groups = s.optimizer.state_dict()["param_groups"]
             s.optimizer.load_state_dict({"state": {int(i): v for i, v in state.items()}, "param_groups": groups})
-        for name, columns in part("history/").items():
-            self.history.add(name, *columns.tolist())
-        self.history.seconds, self.history.stopped, self.rounds = at["seconds"], at["stopped"], at["rounds"]
         for name, stream in self.streams.streams.items():
-            stream.position = at["positions"][name]
+            if name in facts["identity"]["streams"]:
+                stream.position = checks.whole(0, **{f"positions.{name}": at["positions"][name]})
+        there = at.get("device", device.type if "random/1" in tensors else "cpu")
+        for i, generator in enumerate(generators(device)):
+            if i == 0 or there == device.type:
+                generator.set_state(tensors[f"random/{i}"])
+        self.history.seconds, self.history.stopped = seconds, at["stopped"]
         self.history.trained = self.streams.epoch
-        states = part("random/")
-        for i, generator in enumerate(generators(self.streams.device)):
-            generator.set_state(states[str(i)])
+        self.model.load_state_dict(weights)
+        if self.averaged is not None and not facts["identity"]["averaged"]:
+            self.averaged.update_parameters(self.model)  # the first of its average
+        for name, (epochs, values) in history.since({}).items():
+            self.history.add(name, epochs, values)
+        for name, now in machine.items():
+            if at.get(name, now) != now:
+                what = "noise and last bits" if name == "device" else "last bits"
+                warnings.warn(
+                    f"{name}: {at[name]} when saved, {now} now; the result may differ in {what}", stacklevel=3
+                )
+
+
+def _model(model: GenerativeModel) -> Facts:
+    return plain(
+        {
+            "model": type(model).__name__,
+            "options": options(model),
+            # a model may hold another one, and nets are made of modules with options, such as activations
+            "parts": {n: [type(m).__name__, options(m)] for n, m in model.named_modules() if n},
+            "tensors": {n: [list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()},
+            "buffers": constants(model),
+        }
+    )
+
+
+def constants(model: nn.Module) -> dict[str, str]:
+    """Digests of the buffers that look like parts of a model's definition: masks, and what is never saved.
+
+    One that changes in training is none after all, and becomes None in the next checkpoint.
+
+    >>> layer = nn.BatchNorm1d(2)
+    >>> layer.register_buffer("mask", torch.tensor([True, False]))
+    >>> list(constants(layer))
+    ['mask']
+    """
+    kept = model.state_dict()
+    buffers = {n: b for n, b in model.named_buffers() if n.rpartition(".")[2] != "started"}
+    return {n: sha256(str(b.shape), b) for n, b in buffers.items() if n not in kept or b.dtype == torch.bool}
+
+
+def _machine(device: torch.device) -> Facts:
+    """What may be another when a run goes on, with a warning, since then bits need not agree."""
+    try:
+        package = version("lecturekit")
+    except PackageNotFoundError:
+        package = "not installed"
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "lecturekit": package,
+        "device": device.type,
+    }
+
+
+def _compare(facts: Facts, now: Facts, changes: Sequence[str]) -> None:
+    saved = facts["identity"]
+    saved.pop("lecturekit", None)  # format 2 had the package's version there
+    for name in [name for name, digest in saved.get("buffers", {}).items() if digest is None]:
+        now["buffers"][name] = None  # it has changed in training: no part of the definition
+    compare(saved, now, changes, whole=facts["format"] >= 3)
+
+
+def _part(
+    tensors: dict[str, Tensor], prefix: str, like: Mapping[str, Tensor] | None = None, device=None
+) -> dict[str, Tensor]:
+    """The tensors whose names begin so, under the rest of their names; ValueError if they do not fit those of `like`."""
+    found = {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}
+    shapes = [{(n, t.shape) for n, t in some.items()} for some in (found, found if like is None else like)]
+    if wrong := shapes[0] ^ shapes[1]:
+        raise ValueError(f"{prefix}{min(wrong)[0]} is missing, of another shape, or not of this model")
+    return found
+
+
+def load(
+    model: GenerativeModel, folder: str | os.PathLike, weights: str = "last", changes: Sequence[str] = ()
+) -> History:
+    """Put the weights and buffers of a folder's newest checkpoint into a model, which needs no data; gives the run's history.
+
+    weights: "last", those of the last round saved; "averaged", those of `fit(ema=...)`; "best", those of the epoch that
+        early stopping found best.
+    changes: what of the model may differ from the saved one, as for `fit`.
+
+    The model is left in eval mode. CheckpointError, with the model untouched, if there is no such checkpoint or it is of another model.
+
+    >>> import tempfile
+    >>> from lecturekit import fit
+    >>> from lecturekit.variational import LinearGaussian
+    >>> trained, fresh = LinearGaussian(2, latent=1), LinearGaussian(2, latent=1)
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     history = fit(trained, torch.randn(8, 2), epochs=3, batch_size=8, checkpoint=path, progress=False)
+    ...     load(fresh, path) == history
+    True
+    >>> all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters()))
+    True
+    """
+    prefix = {"last": "model/", "averaged": "averaged/module.", "best": "best/"}
+    prefix = prefix[checks.one_of(prefix, weights=weights)]
+    checks.words(changes=changes)
+    if not isinstance(model, GenerativeModel):
+        raise TypeError(f"load(model, folder): the first argument must be a GenerativeModel, not {model!r}")
+    alone = Ranks()
+    alone.rank, alone.world = 0, 1
+
+    def take(tensors: dict[str, Tensor], facts: Facts, history: History) -> History:
+        if not any(name.startswith(prefix) for name in tensors):
+            raise CheckpointError(f"no {weights} weights are kept in {folder}: its run had none")
+        at, streams = facts["standing"], facts["identity"]["streams"]
+        first, position = next(iter(at["positions"].items()))
+        history.trained, history.seconds = position / streams[first]["items"], at["seconds"]
+        history.stopped, history.precision = at["stopped"], facts["identity"]["precision"]
+        model.load_state_dict(_part(tensors, prefix, model.state_dict()))
+        return history
+
+    def suits(facts: Facts) -> None:
+        now = _model(model)
+        _compare(facts | {"identity": {k: v for k, v in facts["identity"].items() if k in now}}, now, changes)
+
+    history = Folder(folder, alone).load(suits, take)
+    if history is None:
+        raise CheckpointError(f"there is no checkpoint in {folder}")
+    model.eval()
+    return history
