@@ -1,9 +1,14 @@
 """Images that stay on the disk, for folders that memory cannot hold."""
 
 import hashlib
+import math
+import multiprocessing
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +17,12 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lecturekit.checks import tensor, whole
 from lecturekit.data.errors import DataError, need
-from lecturekit.data.views import View
+from lecturekit.data.views import PIXELS, View
 
 GREY, COLOUR = ("1", "L", "LA", "La"), ("P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
+ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +48,11 @@ class FileSplit:
     factors: dict[str, Tensor] = field(default_factory=dict)  # name -> (N,)
     reading: dict = field(default_factory=dict)  # how `read` takes the images, other than to their size
 
+    def __post_init__(self):
+        consistent(self, len(self.files), torch.uint8)
+        room(1, checked(self.event_shape))
+        whole(0, workers=self.workers)
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -58,9 +70,7 @@ class FileSplit:
 
     def __getitem__(self, part) -> "FileSplit":
         """A part, as of a `Split`."""
-        if not isinstance(part, slice | Tensor):
-            raise TypeError(f"a part is a slice or a tensor of indices, not {part!r}; one item: [i:i + 1]")
-        index = torch.arange(len(self))[part.cpu() if isinstance(part, Tensor) else part]
+        index = torch.arange(len(self))[part.cpu() if isinstance(part_of(part), Tensor) else part]
         return replace(
             self,
             files=[self.files[i] for i in index.tolist()],
@@ -71,10 +81,12 @@ class FileSplit:
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """(view of the images, labels) for int64 (B,) indices, read here and now."""
         images = self._images()
-        return self._seen(_collate([images[i] for i in index.tolist()]))
+        return self._seen(_collate([images[i] for i in tensor(index=index).tolist()]))
 
     def batches(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A batch for each of the index tensors that ``indices`` gives, without end if it has none; read ahead."""
+        if self.workers and multiprocessing.get_start_method() != "fork":
+            _guarded()
         loader = DataLoader(
             self._images(),
             batch_sampler=(index.tolist() for index in indices),
@@ -83,10 +95,20 @@ class FileSplit:
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else it would take a seed from the training's own random numbers
         )
-        for some in loader:
+        reader = iter(loader)
+        while True:
+            try:
+                some = next(reader)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                some = DataError(f"the processes that read images failed ({error}); fewer workers= take less memory")
+                del reader  # and the other processes with it; else each that ends would be an error of its own
             yield self._seen(some)
 
     def _seen(self, some):
+        if isinstance(some, Exception):
+            raise some
         # As bytes to the device, and through the view there; the noise of a view is drawn here, in the order of
         # the batches, whatever the workers do.
         index, x = (t.to(self.device, non_blocking=True) for t in some)
@@ -94,11 +116,12 @@ class FileSplit:
 
     def tensors(self, seed: int = 0) -> tuple[Tensor, Tensor | None]:
         """(view of all images, y), in memory; a seed means one draw on every device."""
-        return self.view(self.pixels(), torch.Generator().manual_seed(seed)).to(self.device), self.y
+        generator = torch.Generator().manual_seed(whole(0, 2**64 - 1, seed=seed))
+        return self.view(self.pixels(), generator).to(self.device), self.y
 
     def pixels(self) -> UInt8[Tensor, "item channel height width"]:
         """All images, in memory."""
-        images, x = self._images(), torch.empty((len(self), *self.event_shape), dtype=torch.uint8)
+        images, x = self._images(), torch.from_numpy(room(len(self), self.event_shape))
 
         def fill(i):
             x[i] = images[i][1]
@@ -131,17 +154,85 @@ class Pixels:
         return len(self.files)
 
     def __getitem__(self, i):
+        if not 0 <= i < len(self):
+            raise IndexError(f"index {i} is not one of {len(self)} images")
         try:
             return i, torch.from_numpy(read(self.files[i], self.size, **self.reading).copy())
         except ModuleNotFoundError:
             raise
         except Exception as error:  # a broken file makes decoders raise almost anything
-            raise DataError(f"cannot read {self.files[i]} ({error})") from error
+            raise unreadable(self.files[i], error) from error
+
+    def __getitems__(self, index):
+        """All of a batch, or their error as it is, which workers would wrap in their own traceback if it was raised."""
+        try:
+            return [self[i] for i in index]
+        except (DataError, ModuleNotFoundError) as error:
+            return error
 
 
 def _collate(items):
+    if isinstance(items, Exception):
+        return items
     index, images = zip(*items, strict=True)
     return torch.tensor(index), torch.stack(images)
+
+
+def _guarded():
+    """RuntimeError if new processes, which do not begin as copies, would do all that the main script does."""
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    unguarded = script.is_file() and "__name__" not in script.read_text(errors="replace")
+    if unguarded or getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            f"workers= start processes that run {script} from its top; give what it does a function of its own,\n"
+            'def main(): ..., and at the end of the script\n\n    if __name__ == "__main__":\n        main()\n\n'
+            "or read without processes: workers=0"
+        )
+
+
+def consistent(split, n: int, dtype: torch.dtype) -> None:
+    """ValueError or TypeError unless labels and factors are one for each of n items, and the view is one of ``dtype``."""
+    if isinstance(split.view, View) and (split.view.name in PIXELS) != (dtype == torch.uint8):
+        raise TypeError(f"view={split.view.name!r} does not see {dtype}: 'identity' is for points, the others for uint8")
+    for name, t in {"y": split.y, **split.factors}.items():
+        if t is not None and tensor(**{name: t}).shape[:1] != (n,):
+            raise ValueError(f"{n} items need {n} entries of {name}, not shape {tuple(t.shape)}")
+    if split.y is not None and (split.y.ndim != 1 or split.y.is_floating_point()):
+        raise ValueError(f"labels y are whole numbers (N,), not {split.y.dtype} of shape {tuple(split.y.shape)}")
+
+
+def part_of(part):
+    """What may stand in the brackets of a split; TypeError for anything else."""
+    if not isinstance(part, slice | Tensor) or (isinstance(part, Tensor) and part.ndim != 1):
+        raise TypeError(f"a part is a slice or a tensor of indices (B,), not {part!r}; one item: [i:i + 1]")
+    return part
+
+
+def unreadable(file: Path, error: Exception, hint: str = "") -> DataError:
+    """The DataError that names a file.
+
+    >>> unreadable(Path("a.png"), MemoryError())
+    DataError('cannot read a.png (MemoryError)')
+    """
+    return DataError(f"cannot read {file} ({str(error) or type(error).__name__}){hint}")
+
+
+def room(n: int, shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 array for n images, not filled; DataError if this machine has not the memory.
+
+    >>> room(2, (3, 8, 8)).shape
+    (2, 3, 8, 8)
+    """
+    size = n * math.prod(shape)
+    try:
+        if hasattr(os, "sysconf") and size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+            raise MemoryError
+        return np.empty((n, *shape), np.uint8)
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f"{n} images of shape {shape} need {size / 1e9:.1f} GB, more memory than there is: give a smaller "
+            "size=(C, H, W), or leave them on the disk with in_memory=False"
+        ) from error
 
 
 def checked(size) -> tuple[int, int, int]:
@@ -150,9 +241,11 @@ def checked(size) -> tuple[int, int, int]:
     >>> checked([3, 64, 64])
     (3, 64, 64)
     """
-    if not (len(size) == 3 and size[0] in (1, 3) and min(size) > 0):
-        raise ValueError(f"size={size!r}: give (C, H, W) with C = 1 or 3, such as (3, 64, 64)")
-    return tuple(size)
+    found = tuple(size) if isinstance(size, Iterable) and not isinstance(size, str) else ()
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in found)
+    if not whole or len(found) != 3 or found[0] not in (1, 3):
+        raise ValueError(f"size={size!r}: give (C, H, W), whole numbers with C = 1 or 3, such as (3, 64, 64)")
+    return tuple(map(int, found))
 
 
 def read(
@@ -167,11 +260,7 @@ def read(
     from PIL import Image, ImageOps
 
     with Image.open(file) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode not in GREY + COLOUR:
-            raise ValueError(f"pixels of mode {image.mode} have more than 8 bits; convert it first")
-        grey = image.mode in GREY if size is None else size[0] == 1
-        image = image.convert("L" if grey else "RGB")
+        image = opaque(ImageOps.exif_transpose(image), None if size is None else size[0] == 1)
         if crop is not None:
             left, top = (image.width - crop) // 2, (image.height - crop) // 2
             image = image.crop((left, top, left + crop, top + crop))
@@ -179,4 +268,25 @@ def read(
             image = ImageOps.fit(image, (size[2], size[1]), Image.Resampling.LANCZOS)
         x = np.asarray(image)
     x = 255 - x if negative else x
-    return x[None] if grey else x.transpose(2, 0, 1)
+    return x[None] if x.ndim == 2 else x.transpose(2, 0, 1)
+
+
+def opaque(image, grey: bool | None = None):
+    """A Pillow image as one of mode L or RGB, on white where it is transparent; by default grey if its pixels are.
+
+    >>> from PIL import Image
+    >>> opaque(Image.new("RGBA", (1, 1), (255, 0, 0, 0))).getpixel((0, 0))  # the hidden red stays hidden
+    (255, 255, 255)
+    """
+    from PIL import Image
+
+    mode = image.mode
+    if mode not in GREY + COLOUR:
+        raise ValueError(f"pixels of mode {mode} have more than 8 bits; convert it first")
+    if mode in ALPHA or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if grey is None:
+        rgb = np.asarray(image.convert("RGB")) if mode in ("P", "PA") else None  # a palette may be one of greys
+        grey = mode in GREY if rgb is None else bool((rgb == rgb[..., :1]).all())
+    return image.convert("L" if grey else "RGB")

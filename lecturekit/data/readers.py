@@ -30,22 +30,23 @@ def csv(files: Files, *, package: str, file: str, top: int) -> dict[str, Part]:
     """Rows of pixels 0 .. top and a label, in a csv.gz of an installed package."""
     path = files.packaged(package, file)
     try:
-        table = np.loadtxt(gzip.decompress(path.read_bytes()).decode("ascii").splitlines(), np.uint8, delimiter=",")
+        lines = gzip.decompress(path.read_bytes()).decode("ascii").splitlines()
+        table = np.loadtxt(lines or ["no rows"], np.uint8, delimiter=",", ndmin=2)
+        side = math.isqrt(table.shape[1] - 1)
+        x = np.rint(table[:, :-1] * (255 / top)).astype(np.uint8).reshape(len(table), 1, side, side)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise files.damaged(path, error) from error
-    side = math.isqrt(table.shape[1] - 1)
-    x = np.rint(table[:, :-1] * (255 / top)).astype(np.uint8)
-    return {"all": Part(x.reshape(-1, 1, side, side), table[:, -1], path)}
+    return {"all": Part(x, table[:, -1], path)}
 
 
 def faces(files: Files) -> dict[str, Part]:
     """scikit-image's lfw_subset: float64 (200, 25, 25) in [0, 1], rounded to bytes. The second hundred are no faces."""
     path = files.packaged("skimage", "data/lfw_subset.npy")
     try:
-        x = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+        x = np.rint(255 * np.load(path, allow_pickle=False)[:100, None]).astype(np.uint8)
+    except (OSError, EOFError, ValueError, IndexError, TypeError) as error:
         raise files.damaged(path, error) from error
-    return {"all": Part(np.rint(255 * x[:100, None]).astype(np.uint8), None, path)}
+    return {"all": Part(x, None, path)}
 
 
 def textures(files: Files) -> dict[str, Part]:
@@ -62,8 +63,8 @@ def textures(files: Files) -> dict[str, Part]:
     for kind in ("brick", "grass", "gravel"):
         path = files.packaged("skimage", f"data/{kind}.png")
         try:
-            image = np.asarray(Image.open(path))
-        except (OSError, SyntaxError) as error:  # Pillow's words for a file that is no image, and for a broken PNG
+            image = np.asarray(Image.open(path)).reshape(512, 512)
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for no image, and for a broken PNG
             raise files.damaged(path, error) from error
         for part, columns in strips.items():
             cut = [np.lib.stride_tricks.sliding_window_view(image[:, a:b], (32, 32)) for a, b in columns]
