@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lecturekit.data.errors import DataError
-from lecturekit.data.on_disk import FileSplit, checked, read, room, unreadable
+from lecturekit.data.on_disk import FileSplit, checked, read, room
 from lecturekit.data.split import Dataset, Split, divided, tenths
 from lecturekit.data.views import View
 
@@ -57,8 +57,13 @@ def folder(
     >>> images.event_shape, len(images.train), len(images.valid), len(images.test)
     ((1, 4, 6), 8, 1, 1)
     """
-    view, path = View(view, levels), existing(path)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"a folder is named by its path, not by {path!r}")
+    view, path = View(view, levels), Path(path).expanduser()
     size = None if size is None else checked(size)
+    if not path.is_dir():
+        hint = f": it is a file; arrays in files: data.from_arrays({str(path)!r})" if path.is_file() else ""
+        raise DataError(f"no folder {path}{hint}")
     if view.name == "identity":
         raise ValueError("view='identity' is for points in the plane; pixels have 'unit' and others")
     files = sorted(_images(path), key=lambda p: p.relative_to(path).as_posix())  # the same order on every system
@@ -94,24 +99,6 @@ def folder(
     return divided(path.name, whole[: len(pool)], whole[len(pool) :], valid, classes=classes)
 
 
-def existing(path: str | os.PathLike) -> Path:
-    """The path of a folder; TypeError or DataError for anything else.
-
-    >>> existing("no/such")
-    Traceback (most recent call last):
-        ...
-    lecturekit.data.errors.DataError: no folder no/such
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"a folder is named by its path, not by {path!r}")
-    path = Path(path).expanduser()
-    if path.is_file():
-        raise DataError(f"{path} is a file, not a folder; arrays in files: data.from_arrays({str(path)!r})")
-    if not path.is_dir():
-        raise DataError(f"no folder {path}")
-    return path
-
-
 def _images(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """The images' files; nothing hidden, such as a notebook's copies, and no links to where we came from."""
     real = path.resolve()
@@ -131,7 +118,7 @@ def _images(path: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 def _pixels(files, size, skip_unreadable, path):
     """(all images that can be read, uint8 (N, C, H, W); their files)"""
-    x, kept, bad = None, [], []
+    x, kept, bad = None if size is None else room(len(files), size), [], []
     for file in files:
         try:
             image = read(file, size)
@@ -139,7 +126,7 @@ def _pixels(files, size, skip_unreadable, path):
             raise
         except Exception as error:  # a broken file makes decoders raise almost anything
             if not skip_unreadable:
-                raise unreadable(file, error, "; skip_unreadable=True leaves it out") from error
+                raise DataError(f"cannot read {file} ({error}); skip_unreadable=True leaves it out") from error
             bad.append(file)
             continue
         if x is None:

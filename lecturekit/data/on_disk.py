@@ -1,9 +1,7 @@
 """Images that stay on the disk, for folders that memory cannot hold."""
 
 import hashlib
-import math
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +48,7 @@ class FileSplit:
 
     def __post_init__(self):
         consistent(self, len(self.files), torch.uint8)
-        room(1, checked(self.event_shape))
+        checked(self.event_shape)
         whole(0, workers=self.workers)
 
     def __len__(self) -> int:
@@ -98,12 +96,12 @@ class FileSplit:
         reader = iter(loader)
         while True:
             try:
-                some = next(reader)
-            except StopIteration:
-                return
+                some = next(reader, None)
             except RuntimeError as error:
                 some = DataError(f"the processes that read images failed ({error}); fewer workers= take less memory")
-                del reader  # and the other processes with it; else each that ends would be an error of its own
+                del reader  # and all its processes; else each that ends would be an error of its own
+            if some is None:
+                return
             yield self._seen(some)
 
     def _seen(self, some):
@@ -161,7 +159,7 @@ class Pixels:
         except ModuleNotFoundError:
             raise
         except Exception as error:  # a broken file makes decoders raise almost anything
-            raise unreadable(self.files[i], error) from error
+            raise DataError(f"cannot read {self.files[i]} ({error})") from error
 
     def __getitems__(self, index):
         """All of a batch, or their error as it is, which workers would wrap in their own traceback if it was raised."""
@@ -179,21 +177,20 @@ def _collate(items):
 
 
 def _guarded():
-    """RuntimeError if new processes, which do not begin as copies, would do all that the main script does."""
+    """RuntimeError if new processes, which are no copies of this one, would do all that the main script does."""
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     unguarded = script.is_file() and "__name__" not in script.read_text(errors="replace")
     if unguarded or getattr(multiprocessing.current_process(), "_inheriting", False):
         raise RuntimeError(
-            f"workers= start processes that run {script} from its top; give what it does a function of its own,\n"
-            'def main(): ..., and at the end of the script\n\n    if __name__ == "__main__":\n        main()\n\n'
-            "or read without processes: workers=0"
+            f"the processes of workers= run {script} from its top: put what it does into a function, and at its end\n\n"
+            '    if __name__ == "__main__":\n        main()\n\nor read without processes: workers=0'
         )
 
 
 def consistent(split, n: int, dtype: torch.dtype) -> None:
     """ValueError or TypeError unless labels and factors are one for each of n items, and the view is one of ``dtype``."""
     if isinstance(split.view, View) and (split.view.name in PIXELS) != (dtype == torch.uint8):
-        raise TypeError(f"view={split.view.name!r} does not see {dtype}: 'identity' is for points, the others for uint8")
+        raise TypeError(f"view={split.view.name!r} does not see {dtype}: points have 'identity', uint8 the others")
     for name, t in {"y": split.y, **split.factors}.items():
         if t is not None and tensor(**{name: t}).shape[:1] != (n,):
             raise ValueError(f"{n} items need {n} entries of {name}, not shape {tuple(t.shape)}")
@@ -208,31 +205,16 @@ def part_of(part):
     return part
 
 
-def unreadable(file: Path, error: Exception, hint: str = "") -> DataError:
-    """The DataError that names a file.
-
-    >>> unreadable(Path("a.png"), MemoryError())
-    DataError('cannot read a.png (MemoryError)')
-    """
-    return DataError(f"cannot read {file} ({str(error) or type(error).__name__}){hint}")
-
-
 def room(n: int, shape: tuple[int, ...]) -> np.ndarray:
-    """A uint8 array for n images, not filled; DataError if this machine has not the memory.
+    """A uint8 array for n images, not filled.
 
     >>> room(2, (3, 8, 8)).shape
     (2, 3, 8, 8)
     """
-    size = n * math.prod(shape)
     try:
-        if hasattr(os, "sysconf") and size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
-            raise MemoryError
         return np.empty((n, *shape), np.uint8)
-    except (MemoryError, ValueError) as error:
-        raise DataError(
-            f"{n} images of shape {shape} need {size / 1e9:.1f} GB, more memory than there is: give a smaller "
-            "size=(C, H, W), or leave them on the disk with in_memory=False"
-        ) from error
+    except (MemoryError, ValueError) as error:  # which say how many bytes, or that no number of bytes would do
+        raise DataError(f"no memory for {n} images of shape {shape} ({error}): ask for a smaller size") from error
 
 
 def checked(size) -> tuple[int, int, int]:
@@ -241,9 +223,8 @@ def checked(size) -> tuple[int, int, int]:
     >>> checked([3, 64, 64])
     (3, 64, 64)
     """
-    found = tuple(size) if isinstance(size, Iterable) and not isinstance(size, str) else ()
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in found)
-    if not whole or len(found) != 3 or found[0] not in (1, 3):
+    found = tuple(size) if isinstance(size, Iterable) else ()
+    if len(found) != 3 or found[0] not in (1, 3) or not all(isinstance(n, Integral) and n > 0 for n in found):
         raise ValueError(f"size={size!r}: give (C, H, W), whole numbers with C = 1 or 3, such as (3, 64, 64)")
     return tuple(map(int, found))
 

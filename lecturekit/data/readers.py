@@ -94,18 +94,30 @@ def idx(files: Files, *, folder: str, unpacked: bool) -> dict[str, Part]:
         else:
             path = files.path(f"{folder}/raw/{file}.gz")
             raw = gzip.decompress(path.read_bytes())
-        axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0  # header: 0, 0, uint8, axes, each axis
-        start = 4 + 4 * axes
-        shape = struct.unpack(f">{axes}I", raw[4:start]) if len(raw) >= start else ()
-        if not shape or len(raw) - start != math.prod(shape):
-            raise files.damaged(path, "its header does not describe it")
-        return np.frombuffer(raw, np.uint8, offset=start).reshape(shape), path
+        try:
+            return idx_array(raw), path
+        except ValueError as error:
+            raise files.damaged(path, error) from error
 
     parts = {}
     for part, prefix in ("train", "train"), ("test", "t10k"):
         (x, path), (y, _) = read(f"{prefix}-images-idx3-ubyte"), read(f"{prefix}-labels-idx1-ubyte")
         parts[part] = Part(x[:, None], y, path)
     return parts
+
+
+def idx_array(raw: bytes) -> np.ndarray:
+    """The bytes of an IDX file as an array.
+
+    >>> idx_array(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+    array([7, 9], dtype=uint8)
+    """
+    axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0  # header: 0, 0, uint8, axes, each axis
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", raw[4:start]) if len(raw) >= start else ()
+    if not shape or len(raw) - start != math.prod(shape):
+        raise ValueError("its header does not describe it")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def cifar10(files: Files) -> dict[str, Part]:

@@ -72,7 +72,9 @@ def identity(x: Tensor, generator: Generator | None = None) -> Tensor:
 
 def _bytes(x):
     if tensor(x=x).dtype != torch.uint8:
-        raise TypeError(f"a view takes pixels 0 .. 255 of dtype uint8, not {x.dtype}; of x in [0, 1]: (255 * x).round().byte()")
+        raise TypeError(
+            f"a view takes pixels 0 .. 255 of dtype uint8, not {x.dtype}; of x in [0, 1]: (255 * x).round().byte()"
+        )
     return x
 
 
