@@ -96,8 +96,8 @@ def _levels(x, part):
     if not 0 <= low <= high <= 255:
         facts = f"{x.dtype} {x.shape} from {low} to {high}"
         raise DataError(f"{part}: levels are 0 .. 255, or 0 .. 1, not {facts}; of x from -1 to 1: (x + 1) / 2")
-    scale = 255 if high <= 1 else 1
-    if x.dtype.kind in "ui" and scale == 255 or 1 < high < 128:
+    scale = 255 if high < 1.5 else 1
+    if x.dtype.kind in "ui" and scale == 255 or scale == 1 and high < 128:
         guess = "black and white" if scale == 255 else f"levels of 255, so dark; else: (x * (255 / {high})).round()"
         warnings.warn(f"{part}: pixels from {low} to {high} are taken for {guess}", stacklevel=4)
     out = room(len(x), x.shape[1:])
@@ -164,5 +164,5 @@ def _table(lines):
         other = [0]
     if len(other) > 1:
         raise ValueError(f"columns {[names[k] for k in other[:5]]} are no pixels, and at most one can be the label")
-    table = np.loadtxt(lines[header:], np.float32, delimiter=",", ndmin=2)
+    table = np.loadtxt(lines[header:] or ["no rows"], np.float32, delimiter=",", ndmin=2)
     return np.delete(table, other, axis=1), table[:, other[0]] if other else None

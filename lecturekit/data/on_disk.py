@@ -97,7 +97,7 @@ class FileSplit:
         while True:
             try:
                 some = next(reader, None)
-            except RuntimeError as error:
+            except (RuntimeError, OSError, EOFError) as error:  # of torch, and of pipes
                 some = DataError(f"the processes that read images failed ({error}); fewer workers= take less memory")
                 del reader  # and all its processes; else each that ends would be an error of its own
             if some is None:
