@@ -99,14 +99,14 @@ class FileSplit:
                 some = next(reader, None)
             except (RuntimeError, OSError, EOFError) as error:  # of torch, and of pipes
                 some = DataError(f"the processes that read images failed ({error}); fewer workers= take less memory")
-                del reader  # and all its processes; else each that ends would be an error of its own
+            if isinstance(some, Exception):
+                del reader  # and its processes, at once; the end of any would be the next error
+                raise some
             if some is None:
                 return
             yield self._seen(some)
 
     def _seen(self, some):
-        if isinstance(some, Exception):
-            raise some
         # As bytes to the device, and through the view there; the noise of a view is drawn here, in the order of
         # the batches, whatever the workers do.
         index, x = (t.to(self.device, non_blocking=True) for t in some)

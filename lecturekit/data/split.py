@@ -103,7 +103,7 @@ def divided(name: str, pool: Split | FileSplit, test: Split | FileSplit, valid: 
     """
     if not isinstance(valid, Integral) or isinstance(valid, bool) or not 0 <= valid < len(pool):
         raise ValueError(
-            f"valid={valid}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
+            f"valid={valid!r}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
         )
     train = len(pool) - int(valid)
     return Dataset(name, pool[:train], pool[train:] if valid else None, test if len(test) else None, **others)
