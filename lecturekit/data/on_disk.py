@@ -188,7 +188,10 @@ def _guarded():
 
 
 def consistent(split, n: int, dtype: torch.dtype) -> None:
-    """ValueError or TypeError unless labels and factors are one for each of n items, and the view is one of ``dtype``."""
+    """TypeError or ValueError unless a split's view is one of ``dtype``, and labels and factors one for each of n items.
+
+    >>> consistent(FileSplit([], None, (1, 8, 8), View("unit")), 0, torch.uint8)
+    """
     if isinstance(split.view, View) and (split.view.name in PIXELS) != (dtype == torch.uint8):
         raise TypeError(f"view={split.view.name!r} does not see {dtype}: points have 'identity', uint8 the others")
     for name, t in {"y": split.y, **split.factors}.items():
@@ -199,7 +202,11 @@ def consistent(split, n: int, dtype: torch.dtype) -> None:
 
 
 def part_of(part):
-    """What may stand in the brackets of a split; TypeError for anything else."""
+    """What may stand in the brackets of a split; TypeError for anything else.
+
+    >>> part_of(slice(3))
+    slice(None, 3, None)
+    """
     if not isinstance(part, slice | Tensor) or (isinstance(part, Tensor) and part.ndim != 1):
         raise TypeError(f"a part is a slice or a tensor of indices (B,), not {part!r}; one item: [i:i + 1]")
     return part
