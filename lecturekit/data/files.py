@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class Files:
         """Where the file lies; it is downloaded if it does not. DataError if its md5 is not the known one."""
         path, (md5, *addresses) = self.root / file, self.known[file]
         if not path.is_file():
+            self._free(path)
             self._download(path, md5, addresses)
         elif _md5(path) != md5:
             raise self.damaged(path, f"its md5 is not {md5}")
@@ -33,6 +35,7 @@ class Files:
         """The folder in an archive, unpacked beside it. What lies there unpacked already is not checked again."""
         target = (self.root / archive).parent / folder
         if not target.is_dir():
+            self._free(target)
             packed = self.path(archive)
             # keep what leads out of the folder from being written; of zip files shutil leaves it out anyway. The first
             # releases of Python 3.10 and 3.11 lack the filter: there the md5 alone says that the archive is good
@@ -57,6 +60,12 @@ class Files:
         """The DataError for a file that is not what it should be, with the cure."""
         cure = "delete it, and load again" if self.known else "install its package again"
         return DataError(f"{self.name}: {path} is truncated or altered ({why}); {cure}")
+
+    def _free(self, path):
+        """DataError if something lies where a file or folder is to come, which it is not."""
+        if os.path.lexists(path):
+            what = "is a folder" if path.is_dir() else "is a link to nothing" if path.is_symlink() else "is a file"
+            raise self.damaged(path, f"it {what}")
 
     def _download(self, path, md5, addresses):
         """Fetch a file by torchvision, which checks its md5, from the first address that has it."""

@@ -30,22 +30,23 @@ def csv(files: Files, *, package: str, file: str, top: int) -> dict[str, Part]:
     """Rows of pixels 0 .. top and a label, in a csv.gz of an installed package."""
     path = files.packaged(package, file)
     try:
-        table = np.loadtxt(gzip.decompress(path.read_bytes()).decode("ascii").splitlines(), np.uint8, delimiter=",")
+        lines = gzip.decompress(path.read_bytes()).decode("ascii").splitlines()
+        table = np.loadtxt(lines or ["no rows"], np.uint8, delimiter=",", ndmin=2)
+        side = math.isqrt(table.shape[1] - 1)
+        x = np.rint(table[:, :-1] * (255 / top)).astype(np.uint8).reshape(len(table), 1, side, side)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise files.damaged(path, error) from error
-    side = math.isqrt(table.shape[1] - 1)
-    x = np.rint(table[:, :-1] * (255 / top)).astype(np.uint8)
-    return {"all": Part(x.reshape(-1, 1, side, side), table[:, -1], path)}
+    return {"all": Part(x, table[:, -1], path)}
 
 
 def faces(files: Files) -> dict[str, Part]:
     """scikit-image's lfw_subset: float64 (200, 25, 25) in [0, 1], rounded to bytes. The second hundred are no faces."""
     path = files.packaged("skimage", "data/lfw_subset.npy")
     try:
-        x = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+        x = np.rint(255 * np.load(path, allow_pickle=False)[:100, None]).astype(np.uint8)
+    except (OSError, EOFError, ValueError, IndexError, TypeError) as error:
         raise files.damaged(path, error) from error
-    return {"all": Part(np.rint(255 * x[:100, None]).astype(np.uint8), None, path)}
+    return {"all": Part(x, None, path)}
 
 
 def textures(files: Files) -> dict[str, Part]:
@@ -62,8 +63,8 @@ def textures(files: Files) -> dict[str, Part]:
     for kind in ("brick", "grass", "gravel"):
         path = files.packaged("skimage", f"data/{kind}.png")
         try:
-            image = np.asarray(Image.open(path))
-        except (OSError, SyntaxError) as error:  # Pillow's words for a file that is no image, and for a broken PNG
+            image = np.asarray(Image.open(path)).reshape(512, 512)
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for no image, and for a broken PNG
             raise files.damaged(path, error) from error
         for part, columns in strips.items():
             cut = [np.lib.stride_tricks.sliding_window_view(image[:, a:b], (32, 32)) for a, b in columns]
@@ -93,18 +94,30 @@ def idx(files: Files, *, folder: str, unpacked: bool) -> dict[str, Part]:
         else:
             path = files.path(f"{folder}/raw/{file}.gz")
             raw = gzip.decompress(path.read_bytes())
-        axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0  # header: 0, 0, uint8, axes, each axis
-        start = 4 + 4 * axes
-        shape = struct.unpack(f">{axes}I", raw[4:start]) if len(raw) >= start else ()
-        if not shape or len(raw) - start != math.prod(shape):
-            raise files.damaged(path, "its header does not describe it")
-        return np.frombuffer(raw, np.uint8, offset=start).reshape(shape), path
+        try:
+            return idx_array(raw), path
+        except ValueError as error:
+            raise files.damaged(path, error) from error
 
     parts = {}
     for part, prefix in ("train", "train"), ("test", "t10k"):
         (x, path), (y, _) = read(f"{prefix}-images-idx3-ubyte"), read(f"{prefix}-labels-idx1-ubyte")
         parts[part] = Part(x[:, None], y, path)
     return parts
+
+
+def idx_array(raw: bytes) -> np.ndarray:
+    """The bytes of an IDX file as an array.
+
+    >>> idx_array(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+    array([7, 9], dtype=uint8)
+    """
+    axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0  # header: 0, 0, uint8, axes, each axis
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", raw[4:start]) if len(raw) >= start else ()
+    if not shape or len(raw) - start != math.prod(shape):
+        raise ValueError("its header does not describe it")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def cifar10(files: Files) -> dict[str, Part]:

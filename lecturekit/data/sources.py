@@ -311,22 +311,24 @@ def load(
     >>> x.shape, x.unique()
     (torch.Size([3, 1, 8, 8]), tensor([0., 1.]))
     """
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"load takes the name of a data set or the path of a folder, not {name!r}")
     name = os.fspath(name)
     if name == "toy2d":
         if view not in (None, "identity") or levels is not None:
             raise ValueError("toy2d are points in the plane, not pixels: load it without a view")
+        _only(name, options, {"density"})
         return _toy2d(2000 if valid is None else valid, **options)
+    view = "unit" if view is None else view
     if name not in SOURCES:
-        if Path(name).expanduser().is_dir():
-            return folder(name, view=view or "unit", levels=levels, valid=valid, **options)
+        if name and Path(name).expanduser().exists():
+            return folder(name, view=view, levels=levels, valid=valid, **options)
         if len(Path(name).parts) > 1:
             raise DataError(f"no folder {name}, and no data set of that name: there are {', '.join(names())}")
         raise unknown("data set", name, names())
 
-    view, source = View(view or "unit", levels), SOURCES[name]
-    allowed = set() if source.photographs is None else {"size", "in_memory", "workers"}
-    if options.keys() - allowed:
-        raise TypeError(f"{name} takes no option {', '.join(sorted(options.keys() - allowed))}")
+    view, source = View(view, levels), SOURCES[name]
+    _only(name, options, set() if source.photographs is None else {"size", "in_memory", "workers"})
     if "size" in options:
         options["size"] = checked(options["size"])
     files = Files(name, data_root(root), source.files, source.instead)
@@ -342,11 +344,16 @@ def load(
         classes = tuple(map(str, classes))
     splits = [_split(some, y, source, view, **options) for some, y in zip(parts.values(), named)]
     if "all" in parts:
-        pool, test, standard = tenths(np.zeros(len(splits[0]), int) if named[0] is None else named[0])
+        pool, test, standard = tenths(named[0] if source.classes else np.zeros(len(splits[0])))
         pool, test = splits[0][pool], splits[0][test]
     else:
         pool, test, standard = *splits, source.valid
     return divided(name, pool, test, standard if valid is None else valid, classes=classes)
+
+
+def _only(name, options, allowed):
+    if options.keys() - allowed:
+        raise TypeError(f"{name} takes no option {', '.join(sorted(options.keys() - allowed))}")
 
 
 def _verify(files, source, part, some):
@@ -392,4 +399,7 @@ def data_root(root=None) -> Path:
     """
     checkout = Path(__file__).parents[2]
     default = checkout / "data" if (checkout / "pyproject.toml").is_file() else "data"
-    return Path(root or os.environ.get("LECTUREKIT_DATA") or default).expanduser()
+    root = root or os.environ.get("LECTUREKIT_DATA") or default
+    if not isinstance(root, str | os.PathLike) or Path(root).expanduser().is_file():
+        raise DataError(f"root={root!r} is no folder of downloads")
+    return Path(root).expanduser()

@@ -1,12 +1,14 @@
 """Split and Dataset: tensors in memory, seen through a view."""
 
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lecturekit.data.on_disk import FileSplit
+from lecturekit import checks
+from lecturekit.data.on_disk import FileSplit, consistent, part_of
 from lecturekit.data.toy2d import Density
 from lecturekit.data.views import View
 
@@ -27,6 +29,9 @@ class Split:
     view: View
     factors: dict[str, Tensor] = field(default_factory=dict)  # name -> (N,): what else is known of each item
 
+    def __post_init__(self):
+        consistent(self, len(checks.tensor(x=self.x)), self.x.dtype)
+
     def __len__(self) -> int:
         return len(self.x)
 
@@ -35,8 +40,7 @@ class Split:
 
     def __getitem__(self, part) -> "Split":
         """A part, through the same view; ``part`` is a slice or an int64 tensor of indices."""
-        if not isinstance(part, slice | Tensor):
-            raise TypeError(f"a part is a slice or a tensor of indices, not {part!r}; one item: [i:i + 1]")
+        part = part_of(part)
         return self._each(lambda t: t[part])
 
     @property
@@ -54,13 +58,16 @@ class Split:
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """(view of x[index], y[index]) for int64 (B,) indices on the split's device; does not wait for it."""
-        # for bytes on a CPU, index_select takes an eighth of the time of x[index]
-        y = None if self.y is None else self.y.index_select(0, index)
-        return self.view(self.x.index_select(0, index)), y
+        try:  # for bytes on a CPU, index_select takes an eighth of the time of x[index]
+            y = None if self.y is None else self.y.index_select(0, index)
+            x = self.x.index_select(0, index)
+        except (TypeError, IndexError) as error:
+            raise type(error)(f"index must be a tensor (B,) of whole numbers below {len(self)} ({error})") from error
+        return self.view(x), y
 
     def tensors(self, seed: int = 0) -> tuple[Tensor, Tensor | None]:
         """(view of x, y), whole. A seed means one draw on every device; the caller's random state is kept."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(checks.whole(0, 2**64 - 1, seed=seed))
         return self.view(self.x.cpu(), generator).to(self.x.device), self.y
 
 
@@ -94,32 +101,33 @@ def divided(name: str, pool: Split | FileSplit, test: Split | FileSplit, valid: 
     >>> len(data.train), len(data.valid), data.test
     (7, 3, None)
     """
-    if not isinstance(valid, int) or not 0 <= valid < len(pool):
+    if not isinstance(valid, Integral) or isinstance(valid, bool) or not 0 <= valid < len(pool):
         raise ValueError(
-            f"valid={valid}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
+            f"valid={valid!r}: {name} has {len(pool)} items for train and valid together; valid is a whole number below that"
         )
-    train = len(pool) - valid
+    train = len(pool) - int(valid)
     return Dataset(name, pool[:train], pool[train:] if valid else None, test if len(test) else None, **others)
 
 
-def tenths(y):
-    """A fixed shuffled split of the labels ``y`` (N,): a tenth of every class for valid, a tenth for test.
+def tenths(y, tests: bool = True):
+    """A fixed shuffled split of the labels ``y`` (N,): a tenth of every class for valid, a tenth for test if asked.
 
-    Where a class has fewer than five items, a tenth of them would be none: then the tenths are of all items together.
-    Returns the indices of train followed by valid, the indices of test (int64 tensors), and how many are for valid.
+    Classes of fewer than five items, of which a tenth would be none, are taken together as one. Returns the indices
+    of train followed by valid, the indices of test (int64 tensors), and how many are for valid.
 
     >>> pool, test, valid = tenths(np.repeat([0, 1], 20))
     >>> len(pool), len(test), valid
     (36, 4, 4)
     """
-    if np.unique(y, return_counts=True)[1].min() < 5:
-        y = np.zeros_like(y)
+    _, y, counts = np.unique(y, return_inverse=True, return_counts=True)
+    y = np.where(counts[y] < 5, -1, y)
     rng = np.random.RandomState(0)  # numpy promises that the stream of this old generator never changes
     parts = [], [], []
     for c in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == c))
         tenth = round(len(members) / 10)
-        for part, some in zip(parts, np.split(members, [len(members) - 2 * tenth, len(members) - tenth])):
+        cuts = [len(members) - (1 + tests) * tenth, len(members) - tests * tenth]
+        for part, some in zip(parts, np.split(members, cuts)):
             part.append(some)
     train, valid, test = (rng.permutation(np.concatenate(part)) for part in parts)
     return torch.tensor(np.concatenate([train, valid])), torch.tensor(test), len(valid)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from lecturekit.checks import unknown
+from lecturekit.checks import tensor, unknown, whole
 
 
 def binary(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -18,7 +18,7 @@ def binary(x: Tensor, generator: Generator | None = None) -> Tensor:
     tensor([0., 1.])
     """
     # The draw is below 1: 255 is always on, and 0 never. On a CPU torch.bernoulli takes three times as long.
-    return (_uniform(x, generator).mul_(255) < x).float()
+    return (_uniform(_bytes(x), generator).mul_(255) < x).float()
 
 
 def unit(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -27,7 +27,7 @@ def unit(x: Tensor, generator: Generator | None = None) -> Tensor:
     >>> unit(torch.tensor([0, 51, 255], dtype=torch.uint8))
     tensor([0.0000, 0.2000, 1.0000])
     """
-    return x / 255
+    return _bytes(x) / 255
 
 
 def signed(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -36,7 +36,7 @@ def signed(x: Tensor, generator: Generator | None = None) -> Tensor:
     >>> signed(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([-1.,  1.])
     """
-    return x / 127.5 - 1
+    return _bytes(x) / 127.5 - 1
 
 
 def levels(x: Tensor, generator: Generator | None = None, levels: int = 256) -> Tensor:
@@ -45,7 +45,7 @@ def levels(x: Tensor, generator: Generator | None = None, levels: int = 256) -> 
     >>> levels(torch.tensor([0, 127, 128, 255], dtype=torch.uint8), levels=2)
     tensor([0, 0, 1, 1])
     """
-    return (x.int() * levels >> 8).long()
+    return (_bytes(x).int() * whole(2, 256, levels=levels) >> 8).long()
 
 
 def dequantized(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -56,7 +56,7 @@ def dequantized(x: Tensor, generator: Generator | None = None) -> Tensor:
     True
     """
     # In float32 the largest u, one in 2^17, would round 255 + u up to 256 and leave [0, 1).
-    return (_uniform(x, generator).add_(x) / 256).clamp_(max=1 - 2**-24)
+    return (_uniform(_bytes(x), generator).add_(x) / 256).clamp_(max=1 - 2**-24)
 
 
 def identity(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -65,6 +65,16 @@ def identity(x: Tensor, generator: Generator | None = None) -> Tensor:
     >>> identity(torch.tensor([0.5, -2.0]))
     tensor([ 0.5000, -2.0000])
     """
+    if tensor(x=x).dtype == torch.uint8:
+        raise TypeError(f"view='identity' is for points in the plane; pixels have the views {', '.join(PIXELS)}")
+    return x
+
+
+def _bytes(x):
+    if tensor(x=x).dtype != torch.uint8:
+        raise TypeError(
+            f"a view takes pixels 0 .. 255 of dtype uint8, not {x.dtype}; of x in [0, 1]: (255 * x).round().byte()"
+        )
     return x
 
 
@@ -92,12 +102,10 @@ class View:
     levels: int | None = None  # for "levels" only: how many, from 2 to 256 (the default)
 
     def __post_init__(self):
-        if self.name not in PIXELS | POINTS:
+        if not isinstance(self.name, str) or self.name not in PIXELS | POINTS:
             raise unknown("view", self.name, list(PIXELS))
         if self.name == "levels":
-            count = 256 if self.levels is None else self.levels
-            if not (isinstance(count, int) and 2 <= count <= 256):
-                raise ValueError(f"levels must be a whole number from 2 to 256, not {count!r}")
+            count = 256 if self.levels is None else whole(2, 256, levels=self.levels)
             object.__setattr__(self, "levels", count)
         elif self.levels is not None:
             raise ValueError(f"levels={self.levels} belongs to view='levels', not to view={self.name!r}")

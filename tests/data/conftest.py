@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from urllib.error import URLError
 
+import jaxtyping
 import pytest
 
 from lecturekit.data.sources import SOURCES
@@ -33,3 +34,11 @@ def vouch(monkeypatch):
         monkeypatch.setitem(SOURCES, name, replace(source, files=files, **facts))
 
     return vouch
+
+
+@pytest.fixture
+def as_users_call():
+    """Without the checks of annotations, which are made in tests only."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

