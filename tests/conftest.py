@@ -23,6 +23,12 @@ def seeded():
 
 
 @pytest.fixture
+def untyped(monkeypatch):
+    """Without the checks of shapes: what users meet."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture
 def benchmark(monkeypatch):
     """benchmark("soap") is the module benchmarks/soap.py."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
