@@ -32,9 +32,7 @@ class Estimate:
     def of(cls, values: Tensor) -> "Estimate":
         """From one value per item, (N,); of a single item the standard error is infinite."""
         if checks.tensor(values=values).ndim != 1 or not len(values) or not values.is_floating_point():
-            raise ValueError(
-                f"values must be floats, one for each item, (N,), not {values.dtype} {tuple(values.shape)}"
-            )
+            raise ValueError(f"values must be floats, one for each item, not {values.dtype} {tuple(values.shape)}")
         error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
         return cls(values.mean().item(), error, values)
 
@@ -73,10 +71,8 @@ def in_chunks(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> It
 def _able(model: GenerativeModel, method: str, otherwise: str, x: Tensor, fewest: int = 1) -> None:
     """An error unless the model has the method, and x enough items."""
     if not isinstance(model, GenerativeModel):
-        found = (
-            f"the class {model.__name__}: {model.__name__}(...)" if isinstance(model, type) else type(model).__name__
-        )
-        raise TypeError(f"model must be a GenerativeModel, not {found}")
+        found = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"model must be a GenerativeModel, such as VAE((1, 28, 28)), not {found}")
     if not hasattr(model, method):
         raise TypeError(f"{type(model).__name__} {otherwise}")
     if checks.tensor(x=x).ndim == 0 or len(x) < fewest:

@@ -136,8 +136,7 @@ class Features:
 def _checked(x: Tensor, name: str, fewest: int = 2) -> Tensor:
     """The rows of x, detached; ValueError where they are no table, too few, or not finite."""
     if checks.tensor(**{name: x}).ndim != 2 or len(x) < fewest or not x.shape[1] or x.is_complex():
-        kind = f"complex {tuple(x.shape)}" if x.is_complex() else tuple(x.shape)
-        raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {kind}")
+        raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {tuple(x.shape)}, {x.dtype}")
     x = x.detach().cpu() if x.device.type == "mps" else x.detach()  # MPS has no float64
     if not x.sum(dtype=torch.float64).isfinite():
         raise ValueError(f"{name} holds {int((~x.isfinite()).sum())} numbers that are not finite: look at them first")
@@ -224,10 +223,8 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     """
     a, b = sorted((x.cpu() for x in _pair(a, b)), key=len)
     if len(a) <= a.shape[1]:
-        warnings.warn(
-            f"{len(a)} rows of {a.shape[1]} features: the distance is mostly bias; take more samples, or kernel_distance",
-            stacklevel=2,
-        )
+        few = f"{len(a)} rows of {a.shape[1]} features"
+        warnings.warn(f"{few}: the distance is mostly bias; take more samples, or kernel_distance", stacklevel=2)
     (mean_a, covariance_a), (mean_b, covariance_b) = _moments(a), _moments(b)
     if len(a) > 2 * a.shape[1]:
         return gaussian_frechet_distance(mean_a, covariance_a, mean_b, covariance_b)
@@ -292,14 +289,10 @@ def kernel_distance_of_subsets(
     True
     """
     a, b = (_sorted(x) for x in _doubles(a, b))
-    subsets, size, seed = (
-        checks.whole(subsets=subsets),
-        checks.whole(2, size=size),
-        checks.whole(0, 2**63 - 1, seed=seed),
-    )
+    subsets, size = checks.whole(subsets=subsets), checks.whole(2, size=size)
     if size > min(len(a), len(b)):
         raise ValueError(f"{subsets} subsets of {size} rows cannot be drawn from tables of {len(a)} and {len(b)}")
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(checks.whole(0, 2**63 - 1, seed=seed))
     drawn = lambda x: x[torch.randperm(len(x), generator=random)[:size].to(x.device)]
     found = np.array([kernel_distance(drawn(a), drawn(b))[0] for _ in range(subsets)])
     return found.mean().item(), found.std().item()
@@ -325,9 +318,7 @@ def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[flo
     if logits.min() >= 0 and torch.allclose(logits.sum(1), torch.ones(()).to(logits), atol=1e-3):
         raise ValueError("logits are asked for, and these rows are probabilities: they sum to 1; give p.log()")
     if (n := len(logits) // splits) < logits.shape[1]:
-        warnings.warn(
-            f"{n} items in a split give a score of at most {n}: take more items, or fewer splits", stacklevel=2
-        )
+        warnings.warn(f"{n} items in a split give a score of at most {n}: take more, or fewer splits", stacklevel=2)
     order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0))
     scores = []
     for some in logits[order.to(logits.device)].tensor_split(splits):

@@ -53,12 +53,14 @@ def diagram(
     for name, (x, y, _, kind) in nodes.items():
         checks.number(**{f"x of node {name!r}": x, f"y of node {name!r}": y})
         checks.one_of(KINDS, **{f"kind of node {name!r}": kind})
+    links = []
     for arrow in arrows:
         if not isinstance(arrow, tuple | list) or not 2 <= len(arrow) <= 4:
             raise ValueError(f"an arrow is (from, to[, kind[, bend]]), not {arrow!r}")
         start, end, kind, bend = *arrow, *("", 0)[len(arrow) - 2 :]
-        checks.one_of(nodes, **{f"end of arrow {arrow}": start}), checks.one_of(nodes, **{f"end of arrow {arrow}": end})
-        checks.one_of(ARROWS, **{f"kind of arrow {arrow}": kind}), checks.number(bend=bend)
+        links.append((start, end, kind, checks.number(bend=bend)))
+        checks.one_of(nodes, **{f"start of arrow {arrow}": start, f"end of arrow {arrow}": end})
+        checks.one_of(ARROWS, **{f"kind of arrow {arrow}": kind})
         if nodes[start][:2] == nodes[end][:2]:
             raise ValueError(f"arrow {arrow}: an arrow from a node to itself, or to one in its place, cannot be drawn")
     with rc_context(settings()):
@@ -73,8 +75,7 @@ def diagram(
             text = axis.text(x, y, label, ha="center", va="center", bbox=look, zorder=2)
             frames[name] = text.get_bbox_patch()
         figure.canvas.draw()  # frames fit their labels only now
-        for start, end, *rest in arrows:
-            kind, bend = rest[0] if rest else "", rest[1] if len(rest) > 1 else 0
+        for start, end, kind, bend in links:
             look = {"arrowstyle": "-|>", "color": ink(), "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2} | ARROWS[kind]
             look["connectionstyle"] = f"arc3,rad={bend}"
             tail, head = _edge(axis, frames[start], frames[end]), _edge(axis, frames[end], frames[start])

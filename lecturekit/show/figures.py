@@ -170,12 +170,12 @@ def _unit(images: Tensor, limits: tuple[float, float], name: str = "images") -> 
         raise ValueError(f"{name} must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
     if not isinstance(limits, tuple | list) or len(limits) != 2 or limits[0] == limits[1]:
         raise ValueError(f"limits must be two different numbers, what is shown black and what white, not {limits!r}")
-    low, high = checks.number(black=limits[0], white=limits[1])
+    low, high = checks.number(**{"limits[0]": limits[0], "limits[1]": limits[1]})
     images = images.detach().cpu().float()
     if not images.isfinite().all():
         raise ValueError(f"{name} hold numbers that are not finite, of which there is no picture")
     unit = (images - low) / (high - low)
-    if ((unit - 0.5).abs() > 0.6).double().mean() > 0.02:
+    if ((unit - 0.5).abs() > 0.6).count_nonzero() > 0.02 * unit.numel():
         least, most = images.min().item(), images.max().item()
         warnings.warn(
             f"{name} run from {least:.4g} to {most:.4g}, and what lies outside limits=({low:g}, {high:g}) is cut off; "

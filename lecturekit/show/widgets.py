@@ -335,12 +335,8 @@ def clamp(marginals: Callable[[dict[str, int]], Iterable[float]], names: Sequenc
     """
     import ipywidgets
 
-    if (
-        isinstance(names, str)
-        or not names
-        or not all(isinstance(n, str) for n in names)
-        or len(set(names)) < len(names)
-    ):
+    words = not isinstance(names, str) and all(isinstance(name, str) for name in names)
+    if not words or not names or len(set(names)) < len(names):
         raise ValueError(f"names must be those of the units, each once, not {names!r}")
     choices = [("not known", None), ("off", 0), ("on", 1)]
     controls = _named({name: ipywidgets.Dropdown(options=choices, value=None) for name in names})
@@ -348,7 +344,7 @@ def clamp(marginals: Callable[[dict[str, int]], Iterable[float]], names: Sequenc
     def draw() -> tuple[Figure, str]:
         known = {name: control.value for name, control in controls.items() if control.value is not None}
         found = list(map(float, marginals(known)))
-        if len(found) != len(names) or not all(0 <= value <= 1 for value in found):
+        if len(found) != len(names) or not all(-1e-4 < value < 1.0001 for value in found):
             raise ValueError(f"marginals must give a probability for each of {len(names)} names, not {found}")
         values = dict(zip(names, found, strict=True))
         figure = Figure(figsize=(6, 0.4 + 0.35 * len(names)))
