@@ -1,5 +1,10 @@
 import sys
 
-from lecturekit.course.cli import main
+try:
+    from lecturekit.course.cli import main
 
-sys.exit(main())
+    code = main()
+except KeyboardInterrupt:  # while that was imported
+    print("\nInterrupted.", file=sys.stderr)
+    code = 130
+sys.exit(code)

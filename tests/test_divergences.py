@@ -88,6 +88,14 @@ def test_samples_are_masses():
     torch.testing.assert_close(d.wasserstein(p, q, points), expected)
 
 
+def test_points_may_coincide_and_sums_may_be_rounded():
+    where = torch.tensor([0.0, 2, 2, 5], dtype=torch.float64)
+    assert d.wasserstein(*HALVES, where) == 2.5  # half from 0 to 2, half from 2 to 5
+    assert d.total_variation(1.0005 * HALVES[0], HALVES[1]) == pytest.approx(1, abs=1e-3)
+    with pytest.raises(ValueError, match="sums from 1.002 to 1.002"):
+        d.kl(1.002 * HALVES[0], HALVES[0])
+
+
 def test_gradients_are_finite_where_masses_are_zero():
     p = HALVES[0].clone().requires_grad_()
     d.jensen_shannon(p, HALVES[1]).backward()

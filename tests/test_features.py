@@ -133,7 +133,7 @@ def test_bad_images():
 
 
 def test_an_unknown_name_and_a_changed_file(monkeypatch):
-    with pytest.raises(ValueError, match=f"'resnet'; there are {NAME}.*inception-v3"):
+    with pytest.raises(ValueError, match=f"'resnet': there are {NAME}.*inception-v3"):
         network("resnet")
     monkeypatch.setitem(OURS, NAME, "0" * 64)
     with pytest.raises(OSError, match="is not the file that has this name"):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lecturekit.evaluate import active_units, importance_bound, log_likelihood
+from lecturekit.evaluate import Estimate, active_units, importance_bound, log_likelihood
 from lecturekit.variational import VAE, LinearGaussian
 
 
@@ -66,6 +66,9 @@ def test_memory_is_bounded_whatever_k(model):
     watched = Watched(5, 2)
     assert estimate(watched, torch.randn(20, 5), 1000, rows=64).values.shape == (20,)
     assert largest <= 64
+    largest = 0
+    assert estimate(watched, torch.randn(20, 5), 30, rows=100).values.shape == (20,)
+    assert largest == 90  # three items at a time: four would be too many, and two too slow
 
 
 def test_mean_and_standard_error_over_items(model):
@@ -73,6 +76,8 @@ def test_mean_and_standard_error_over_items(model):
     assert result.mean == pytest.approx(result.values.mean().item())
     assert result.standard_error == pytest.approx(result.values.std().item() / math.sqrt(40))
     assert "±" in str(result) and "nats" in str(result)
+    assert Estimate.of(torch.tensor([3.0])).standard_error == math.inf
+    assert Estimate.of(torch.tensor([1.0, 2.0, 6.0])).standard_error == pytest.approx(math.sqrt(7 / 3))
 
 
 def test_looking_leaves_mode_and_random_numbers_alone_and_repeats(model):
@@ -104,6 +109,29 @@ def test_active_units_by_burdas_definition(model):
     assert active_units(model, x).tolist() == [True, False]  # variances 0.04 and 0.0025 beside 0.01
     assert active_units(model, x, threshold=0.002).tolist() == [True, True]
     assert active_units(model, x, rows=7).tolist() == [True, False]
+    two = torch.tensor([[0.0] * 5, [1.0, 0, 0, 0, 0]])  # the unbiased variance of 0 and 0.2: 0.02, not 0.01
+    assert active_units(model, two, threshold=0.015).tolist() == [True, False]
+
+
+def test_every_evaluation_looks_in_eval_mode_and_leaves_the_mode_alone():
+    modes = []
+
+    class Watched(LinearGaussian):
+        def paths(self, x, k=1, y=None):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().paths(x, k, y)
+
+        def log_prob(self, x, y=None):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().log_prob(x, y)
+
+        def codes(self, x, y=None):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().codes(x, y)
+
+    model, x = Watched(3, 1).train(), torch.randn(4, 3)
+    estimate(model, x, 2), log_likelihood(model, x, progress=False), active_units(model, x)
+    assert modes == [(False, False)] * 3 and model.training and torch.is_grad_enabled()
 
 
 def test_a_model_that_guesses_gets_one_bit_per_pixel():
@@ -116,7 +144,7 @@ def test_a_model_that_guesses_gets_one_bit_per_pixel():
 
 def test_bad_input():
     model = VAE((1, 4, 4), latent=2, hidden=(8,))
-    with pytest.raises(ValueError, match="k >= 1"):
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, not 0"):
         estimate(model, torch.zeros(2, 1, 4, 4), 0)
     with pytest.raises(ValueError, match="0 items"):
         estimate(model, torch.zeros(0, 1, 4, 4), 3)

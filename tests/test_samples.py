@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -141,6 +142,27 @@ def test_kernel_distance_is_not_biased_and_knows_its_error():
     assert math.sqrt(np.square(same[:, 1]).mean()) == pytest.approx(math.sqrt(2) * same[:, 0].std(), rel=0.25)
 
 
+def test_the_kernel_distances_error_by_loops():
+    """4 Var(h_a) / n + 4 Var(h_b) / m, where h of an item is its mean kernel with its own table less that with the other."""
+    a, b = A[:9], B[:13]
+    k = lambda x, y: (float(x @ y) / 6 + 1) ** 3
+    own = lambda t: [np.mean([k(t[i], t[j]) for j in range(len(t)) if j != i]) for i in range(len(t))]
+    parts = [np.subtract(own(t), [np.mean([k(x, y) for y in o]) for x in t]) for t, o in ((a, b), (b, a))]
+    expected = math.sqrt(sum(4 * h.var(ddof=1) / len(h) for h in parts))
+    assert kernel_distance(a, b)[1] == pytest.approx(expected, rel=1e-9)
+    assert kernel_distance(b, a) == pytest.approx(kernel_distance(a, b), rel=1e-9)
+
+
+def test_subsets_have_the_mean_and_the_deviation_of_their_distances(monkeypatch):
+    found, seen = iter([(1.0, 9.0), (2.0, 9.0), (6.0, 9.0)]), []
+    monkeypatch.setattr(samples, "kernel_distance", lambda a, b: (seen.append((a, b)), next(found))[1])
+    assert kernel_distance_of_subsets(A, B, subsets=3, size=20) == (3, pytest.approx(math.sqrt(14 / 3)))
+    for drawn, table in zip(zip(*seen), (A, B)):
+        for some in drawn:
+            assert len(some.unique(dim=0)) == 20 and all((row == table).all(1).any() for row in some)
+        assert not torch.equal(drawn[0], drawn[1])
+
+
 def test_kernel_distance_of_subsets():
     everything = kernel_distance_of_subsets(A, B[:40], subsets=3, size=40)
     assert everything == (pytest.approx(kernel_distance(A, B[:40])[0]), pytest.approx(0, abs=1e-9))
@@ -167,6 +189,16 @@ def test_inception_score_by_loops():
     mean = [sum(column) / len(p) for column in zip(*p)]
     divergences = [sum(q * math.log(q / m) for q, m in zip(row, mean)) for row in p]
     assert inception_score(LOGITS, 1)[0] == pytest.approx(math.exp(sum(divergences) / len(p)))
+
+
+def test_inception_score_of_uneven_splits_by_loops():
+    """101 items in 10 splits: one of 11 and nine of 10, each split with a p(y) of its own, and all of one weight."""
+    rows = LOGITS[np.lexsort(LOGITS.numpy().T[::-1])]
+    p = rows[torch.randperm(101, generator=torch.Generator().manual_seed(0))].softmax(1).numpy()
+    ends = [0, *range(11, 102, 10)]
+    scores = [np.exp(np.mean([sum(row * np.log(row / p[i:j].mean(0))) for row in p[i:j]])) for i, j in pairwise(ends)]
+    assert len(scores) == 10
+    assert inception_score(LOGITS, 10) == (pytest.approx(np.mean(scores)), pytest.approx(np.std(scores)))
 
 
 def test_inception_score_of_a_split_sees_that_split_only():
@@ -202,9 +234,14 @@ def test_a_mode_needs_its_share_within_its_distance():
     seven = torch.tensor([[0.0]] * 93 + [[10.0]] * 7)
     assert modes_covered(seven, centres, 1.0, share=0.07).covered == 2  # though 0.07 * 100 > 7 in floating point
     assert modes_covered(points, centres, 1.0, within=2).near == pytest.approx(0.99)
+    half = torch.tensor([[0.0]] * 47 + [[10.0]] * 3 + [[99.0]] * 50)
+    assert modes_covered(half, centres, 1.0, share=0.05).covered == 1  # 3 % of all, though 6 % of those that are near
+    assert modes_covered(half, centres, 1.0).near == 0.5
+    edge = modes_covered(torch.tensor([[11.0], [11.5]]), centres, 0.5, within=2)
+    assert edge.counts.tolist() == [0, 1, 0]  # at the distance itself a point is within it
     close = modes_covered(torch.tensor([[0.4]]), torch.tensor([[0.0], [1.0]]), 1.0)
     assert close.counts.tolist() == [1, 0]  # of the nearest only
-    with pytest.raises(ValueError, match="lengths"):
+    with pytest.raises(ValueError, match="scale must be a finite number above 0, not 0.0"):
         modes_covered(points, centres, 0.0)
 
 
@@ -245,7 +282,7 @@ def test_parzen_bandwidth_is_the_best_candidate():
     with pytest.raises(ValueError, match="at the edge of 0.01 to 0.02"):
         parzen_bandwidth(x, valid, [0.02, 0.01])
     assert parzen_bandwidth(x, valid, [0.3]) == 0.3
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="bandwidth must be a finite number above 0, not 0.0"):
         parzen_bandwidth(x, valid, [0.3, 0.0])
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -230,7 +231,7 @@ def test_all_figures_follow_the_style_that_was_chosen():
         assert show.INK == "#7d7d7d" and inks(show.curves(run_history())) == {"#7d7d7d", colors.to_rgba("#7d7d7d")}
         pyplot.rcParams["font.size"] = 14  # what else the caller sets stays, too
         assert show.curves(run_history()).axes[0].get_xticklabels()[0].get_fontsize() == 14
-    with pytest.raises(ValueError, match='"page" or "print", not \'slides\''):
+    with pytest.raises(ValueError, match="unknown medium 'slides': there are page, print"):
         show.style("slides")
     with pytest.raises(AttributeError, match="no attribute 'PAPER'"):
         show.PAPER  # noqa: B018
@@ -246,7 +247,7 @@ def test_arrows_touch_the_frames_of_their_nodes():
     head, tail = (axis.transData.transform(p) for p in (to_b.xy, to_b.xyann))
     assert abs(tail[0] - frames[0].x1) < 1 and abs(head[0] - frames[1].x0) < 1
     assert abs(axis.transData.transform(to_a.xy)[1] - frames[0].y1) < 1
-    with pytest.raises(ValueError, match="unknown kind 'box'"):
+    with pytest.raises(ValueError, match="unknown kind of node 'a' 'box'"):
         show.diagram({"a": (0, 0, "a", "box")}, [])
 
 
@@ -301,3 +302,91 @@ def test_other_bad_input():
         show.interpolation(lambda z: z, torch.zeros(2), torch.zeros(2))
     with pytest.raises(ValueError, match="nothing was logged"):
         show.curves(History())
+
+
+B = torch.bernoulli(torch.full((4, 1, 4, 3), 0.5))
+point = lambda z: z.sum(1).sigmoid().reshape(-1, 1, 1, 1).expand(-1, 1, 4, 3)
+gaussian = lambda z: torch.distributions.Normal(point(z), 1.0)
+HISTORY = run_history()
+Z = {"z": (0, 0, "z", "latent"), "x": (1, 0, "x", "observed"), "y": (1, 0, "y", "observed")}
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: show.grid(B.numpy()), "images must be a tensor"),
+        (lambda: show.grid(None), "images must be a tensor"),
+        (lambda: show.grid(gaussian(B[:, 0, 0])), r"not a distribution: show its mean, model.decode\(z\).mean"),
+        (lambda: show.grid(B, columns=-3), "columns must be a whole number of at least 1, not -3"),
+        (lambda: show.grid(B, columns=0), "columns must be"),
+        (lambda: show.grid(B, columns=2.5), "columns must be"),
+        (lambda: show.grid(B, width=0), "width must be a finite number above 0"),
+        (lambda: show.grid(B, width="x"), "width must be"),
+        (lambda: show.grid(B, limits=(1, 1)), "limits must be two different numbers"),
+        (lambda: show.grid(B, limits=1), "limits must be two"),
+        (lambda: show.grid(B, limits=(0, 1, 2)), "limits must be two"),
+        (lambda: show.grid(B, limits=(0, float("nan"))), r"limits\[1\] must be a finite number"),
+        (lambda: show.grid(B * float("nan")), "not finite"),
+        (lambda: show.pairs(B, B.numpy()), "need as many|reconstruction must be a tensor"),
+        (lambda: show.pairs(B, gaussian(torch.zeros(4, 2))), "reconstruction must be a tensor, not a distribution"),
+        (lambda: show.pairs(B, B, labels="ab"), "labels must be those of the two rows"),
+        (lambda: show.pairs(B, B, labels=("a",)), "labels must be"),
+        (lambda: show.manifold(gaussian), r"decode\(z\) must be a tensor, not a distribution"),
+        (lambda: show.manifold(B), "decode must be a function of z"),
+        (lambda: show.manifold(point, side=1), "side must be a whole number of at least 2"),
+        (lambda: show.manifold(point, limit=-1), "limit must be"),
+        (lambda: show.manifold(lambda z: point(z[:3])), "an image for each of 400 points z, not 3 images"),
+        (lambda: show.manifold(torch.nn.Linear(3, 4)), r"decode cannot take z of shape \(400, 2\): .*mat1"),
+        (lambda: show.interpolation(point, torch.zeros(1, 2), torch.ones(2, 2)), r"both be \(R, latent\)"),
+        (lambda: show.interpolation(point, torch.zeros(0, 2), torch.ones(0, 2)), r"both be \(R, latent\)"),
+        (lambda: show.interpolation(point, torch.zeros(1, 2).long(), torch.ones(1, 2).long()), "both be"),
+        (lambda: show.interpolation(point, [[0.0]], torch.ones(1, 2)), "start must be a tensor"),
+        (lambda: show.interpolation(gaussian, torch.zeros(1, 2), torch.ones(1, 2)), "not a distribution"),
+        (lambda: show.interpolation(point, torch.zeros(1, 2), torch.ones(1, 2), steps=1), "steps must be"),
+        (lambda: show.curves({"loss": [1.0]}), "a History, not a dict"),
+        (lambda: show.curves(None), "a History, not a NoneType"),
+        (lambda: show.curves(HISTORY, "a/los"), "term 1 of the history 'a/los': did you mean 'a/loss'"),
+        (lambda: show.curves(HISTORY, width=-1), "width must be"),
+        (lambda: show.style("x"), "unknown medium 'x': there are page, print"),
+        (lambda: show.style(None), "unknown medium None"),
+        (lambda: show.put(B, "four images"), "must be figures"),
+        (lambda: show.put(show.grid(B), None), "alt must say what there is to see"),
+        (lambda: show.animate([B], "images"), "must be figures"),
+        (lambda: show.animate([show.grid(B)], ""), "alt must say"),
+        (lambda: show.animate([show.grid(B)], "images", seconds=0), "seconds must be"),
+        (lambda: show.diagram({}, []), "nodes must be"),
+        (lambda: show.diagram({"z": (0, 0, "z")}, []), r"nodes must be \{name: \(x, y, label, kind\)\}"),
+        (lambda: show.diagram({"z": ("a", 0, "z", "latent")}, []), "x of node 'z' must be a finite number"),
+        (lambda: show.diagram(Z, [("z", "z")]), "from a node to itself"),
+        (lambda: show.diagram(Z, [("y", "x")]), "in its place"),
+        (lambda: show.diagram(Z, [("z", "w")]), r"end of arrow \('z', 'w'\) 'w': .*there are z, x, y"),
+        (lambda: show.diagram(Z, [("z",)]), "an arrow is"),
+        (lambda: show.diagram(Z, [("z", "x", "causes")]), "kind of arrow .* 'causes'"),
+        (lambda: show.diagram(Z, [("z", "x", "", "x")]), "bend must be"),
+        (lambda: show.diagram(Z, [], height=0), "height must be"),
+    ],
+)
+def test_what_is_refused_is_named(call, words, untyped):
+    with pytest.raises((ValueError, TypeError), match=words):
+        call()
+
+
+def test_what_lies_outside_the_limits_is_said():
+    signed = torch.rand(4, 1, 5, 5) * 2 - 1
+    for draw in (
+        show.grid,
+        lambda x: show.pairs(B.expand(4, 1, 4, 3), x[..., :4, :3]),
+        lambda x: show.manifold(lambda z: x[:1].expand(400, 1, 5, 5)),
+    ):
+        with pytest.warns(UserWarning, match=r"run from -[.\d]+ to [.\d]+, and what lies outside limits=\(0, 1\)"):
+            draw(signed)
+    with pytest.warns(UserWarning, match=r"to see it, limits=\(0, 255\)"):
+        show.grid(torch.tensor([0, 255]).repeat(1, 1, 5, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        show.grid(signed, limits=(-1, 1))
+        show.grid(1.05 * B - 0.02)  # what rounding or a mean may leave
+        speck = torch.zeros(1, 1, 20, 20)
+        speck[0, 0, 0, 0] = 9
+        show.grid(speck)
+    assert sheet(show.grid(B, columns=1, limits=(1, 0)))[0, 0, 0] == 1 - B[0, 0, 0, 0]  # turned round

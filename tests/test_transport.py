@@ -26,6 +26,15 @@ def test_the_plan_has_its_margins_and_its_cost():
     assert (found.plan > 0).sum() <= 9 + 13 - 1
 
 
+def test_equal_shares_by_default_and_masses_of_any_sum():
+    even, thrice = optimal_transport(A, B), optimal_transport(A, B, 3 * P, 3 * Q)
+    close(even.plan.sum(1), torch.full((9,), 1 / 9).double())
+    close(even.plan.sum(0), torch.full((13,), 1 / 13).double())
+    close(thrice.plan.sum(1), 3 * P)
+    close(thrice.distance, 3 * optimal_transport(A, B, P, Q).distance)
+    close((P @ thrice.u + Q @ thrice.v).item() * 3, thrice.distance)
+
+
 def test_the_dual_reaches_the_primal_and_is_tight_where_mass_moves():
     found = optimal_transport(A, B, P, Q)
     close((P @ found.u + Q @ found.v).item(), found.distance)
@@ -83,6 +92,7 @@ def test_masses_of_any_sum_and_empty_points():
         ((A, B, P, -Q), "q needs"),
         ((A, B, P * math.nan, Q), "p needs"),
         ((A, B, P, 2 * Q), "what leaves must arrive"),
+        ((A, B, P, 1.001 * Q), "what leaves must arrive"),
     ],
 )
 def test_what_no_plan_can_have_is_refused(arguments, words):

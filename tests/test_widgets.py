@@ -88,7 +88,7 @@ def test_what_is_drawn_follows_what_is_told():
     before = pixels(panel)
     panel.controls["centre of q"].value += 1
     assert (pixels(panel) != before).any()
-    with pytest.raises(ValueError, match="shape must be one of Gaussian, box, not 'cauchy'"):
+    with pytest.raises(ValueError, match="unknown shape 'cauchy': there are Gaussian, box"):
         show.divergences(MEASURES, shape="cauchy")
 
 
@@ -182,7 +182,7 @@ def test_what_is_no_plane_is_refused():
         show.plane(lambda z: z, torch.zeros(3, 1))
     with pytest.raises(ValueError, match="labels belong to codes"):
         show.plane(lambda z: z, labels=torch.zeros(3, dtype=torch.long))
-    with pytest.raises(ValueError, match="images must be"):
+    with pytest.raises(ValueError, match=r"decode\(z\) must be \(N, C, H, W\)"):
         show.plane(lambda z: z)
 
 
@@ -205,7 +205,7 @@ def test_what_is_painted_above_the_line_is_what_a_model_is_given():
     assert seen[-1] == seen[-2] and len(seen) == 4
     panel.controls["clear"].click()
     assert seen[-1][0] == [[0, 0]] * 3 and len(seen) == 5  # one drawing for the whole canvas
-    with pytest.raises(ValueError, match="from 0 to 3, the image's height, not 4"):
+    with pytest.raises(ValueError, match="rows must be a whole number from 0 to 3, not 4"):
         show.paint(draw, torch.zeros(3, 2, dtype=torch.long), rows=4)
 
 
@@ -361,3 +361,56 @@ def test_who_makes_no_widget_needs_no_ipywidgets(monkeypatch):
     names = runpy.run_path(sys.modules["lecturekit.show.widgets"].__file__)
     with pytest.raises(ImportError):
         names["divergences"]({})
+
+
+images = torch.zeros(3, 1, 4, 4)
+point = lambda z: torch.zeros(len(z), 1, 2, 2)
+drawn = lambda *asked: (Figure(figsize=(1, 1)), "nothing")
+bits = torch.zeros(3, 2, dtype=torch.long)
+codes = torch.zeros(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: show.Panel([1], drawn), "controls must be ipywidgets by name"),
+        (lambda: show.Panel({"a": 1}, drawn), "controls must be"),
+        (lambda: show.Panel({}, lambda: Figure()), "draw must return a figure and what it shows in words"),
+        (lambda: show.Panel({}, lambda: (Figure(), None)), "draw must return"),
+        (lambda: show.divergences({}), "measures must be functions"),
+        (lambda: show.divergences({"kl": 1.0}), "measures must be functions"),
+        (lambda: show.divergences(MEASURES, shape="x"), "unknown shape 'x': .*there are Gaussian, box"),
+        (lambda: show.plane(lambda z: torch.distributions.Normal(point(z), 1.0)), "show its mean"),
+        (lambda: show.plane(torch.nn.Linear(3, 4)), r"decode cannot take z of shape \(1, 2\)"),
+        (lambda: show.plane(point, torch.full((5, 2), math.nan)), "codes must be .* finite"),
+        (lambda: show.plane(point, codes[:0]), "codes must be .* at least one"),
+        (lambda: show.plane(point, codes[0]), "codes must be"),
+        (lambda: show.plane(point, codes.tolist()), "codes must be a tensor"),
+        (lambda: show.plane(point, codes, torch.zeros(5)), "labels belong to codes: whole numbers"),
+        (lambda: show.plane(point, codes, [0] * 5), "labels must be a tensor"),
+        (lambda: show.plane(point, latents=2.5), "latents must be"),
+        (lambda: show.plane(point, limit=0), "limit must be"),
+        (lambda: show.plane(point, limits=(1, 1)), "limits must be"),
+        (lambda: show.paint(drawn, bits, rows=1.5), "rows must be"),
+        (lambda: show.paint(drawn, bits[0], rows=1), r"image must be \(height, width\)"),
+        (lambda: show.paint(drawn, bits + 7, rows=1), "of 0 and 1"),
+        (lambda: show.paint(drawn, bits.tolist(), rows=1), "image must be a tensor"),
+        (lambda: show.clamp(lambda known: [0.5], "abc"), "names must be"),
+        (lambda: show.clamp(lambda known: [], []), "names must be"),
+        (lambda: show.clamp(lambda known: [0.5, 0.5], ["a", "a"]), "each once"),
+        (lambda: show.clamp(lambda known: [0.5], ["a", "b"]), "a probability for each of 2 names"),
+        (lambda: show.clamp(lambda known: [0.5, math.nan], ["a", "b"]), "a probability for each"),
+        (lambda: show.real_or_fake(images, images, published={"theirs": 40}), "rate 'theirs' must be .* not 40"),
+        (lambda: show.real_or_fake(images, images, seed=-1), "seed must be"),
+        (lambda: show.real_or_fake(images, images, limits=(1, 1)), "limits must be"),
+        (lambda: show.real_or_fake(images, images * math.nan), "fake hold numbers that are not finite"),
+        (lambda: show.real_or_fake(images.numpy(), images), "real must be a tensor"),
+        (lambda: show.real_or_fake(images[:, 0], images[:, 0]), r"real must be \(N, C, H, W\)"),
+        (lambda: show.Live(5), "names must be terms"),
+        (lambda: show.Live(every=-1), "every must be"),
+        (lambda: show.Live(every="x"), "every must be"),
+    ],
+)
+def test_what_is_refused_is_named(call, words, untyped):
+    with pytest.raises((ValueError, TypeError), match=words):
+        call()

@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         where = {"refresh": "run", "test": "checks", "grade": "grading"}.get(name, name)
         command = getattr(import_module(f"lecturekit.course.{where}"), name)
         return 0 if command(**vars(asked)) else 1
-    except CourseError as error:
+    except (CourseError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from lecturekit.course import labs
 from lecturekit.course.labs import generate, marked, names, source, tests
 from lecturekit.course.notebooks import own_kernel
-from lecturekit.course.profiles import ROOT, CourseError
+from lecturekit.course.profiles import ROOT, CourseError, writable
 from lecturekit.course.run import ANSI
 from lecturekit.course.wrong import percent
 
@@ -59,7 +59,8 @@ def submissions(lab: str, folder: Path) -> dict[str, Path]:
         student = path.name if path.is_dir() else path.stem
         if student in found:
             raise CourseError(f"{folder} holds two submissions of {student!r}: {found[student]} and {path}")
-        inside = [p for p in sorted(path.rglob("*.ipynb")) if not any(part.startswith(".") for part in p.parts)]
+        inside = sorted(path.rglob("*.ipynb"))
+        inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
         inside = [p for p in inside if p.stem == lab] or inside
         found[student] = inside[0] if len(inside) == 1 else path
     if not found:
@@ -76,6 +77,10 @@ def private_tests(lab: str, folder: Path) -> list[NotebookNode]:
     for number, (task, points, body) in enumerate(percent(path), 1):
         if task not in known or not re.fullmatch(r"\d+(\.\d+)?", points):
             raise CourseError(f"{path}: '# %% {task} | {points}' is not one of {', '.join(known)} and its points")
+        try:
+            ast.parse(TransformerManager().transform_cell(body))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise CourseError(f"{path}, cell '# %% {task} | {points}': this is no Python: {error}") from None
         marks = {"grade_id": f"{task}-private-{number}", "points": float(points), "schema_version": 3}
         marks |= {"grade": True, "locked": True, "solution": False, "task": False}
         cells.append(v4.new_code_cell(body, id=f"private-{number}", metadata={"nbgrader": marks}))
@@ -120,22 +125,24 @@ def suspicious(submitted: NotebookNode, relied_on: set[str]) -> list[str]:
             continue
         try:
             code = TransformerManager().transform_cell(cell.source)  # !command and %magic become calls
-            nodes = list(ast.walk(ast.parse(code)))
-        except SyntaxError:
+            nodes, sets = list(ast.walk(ast.parse(code))), names(code)[1]
+            imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+            imported |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
+            found |= {f"sets {name}" for name in sets & relied_on - imported}
+            for node in nodes:
+                name = getattr(node, "id", getattr(node, "attr", None))
+                if name in SUSPECT and (name, type(node)) != ("eval", ast.Attribute):  # a network's mode, net.eval()
+                    found.add(f"uses {name}")
+                if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                    root = node
+                    while isinstance(root, ast.Attribute | ast.Subscript):
+                        root = root.value
+                    if isinstance(root, ast.Name) and root.id in imported | relied_on:
+                        found.add(f"changes {ast.unparse(node)}")
+        except (RecursionError, MemoryError):
+            found.add("is nested too deeply to be looked through")
+        except (SyntaxError, ValueError):  # it does not run either
             continue
-        imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
-        imported |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
-        found |= {f"sets {name}" for name in names(code)[1] & relied_on - imported}
-        for node in nodes:
-            name = getattr(node, "id", getattr(node, "attr", None))
-            if name in SUSPECT and (name, type(node)) != ("eval", ast.Attribute):  # a network's mode, net.eval()
-                found.add(f"uses {name}")
-            if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-                root = node
-                while isinstance(root, ast.Attribute | ast.Subscript):
-                    root = root.value
-                if isinstance(root, ast.Name) and root.id in imported | relied_on:
-                    found.add(f"changes {ast.unparse(node)}")
     return sorted(found)
 
 
@@ -161,6 +168,8 @@ def in_a_process(lab: str, course: Path, timeout: int) -> tuple[dict, dict]:
         lines = ANSI.sub("", log.read_text(errors="replace")).splitlines()
         errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
         errors = [line for line in errors if "NbGraderException" not in line] or lines or ["no result"]
+        if process.returncode < 0:
+            errors = [f"the process that grades was killed (signal {-process.returncode})"]
         raise RuntimeError(re.sub(r"^[\w.]+\.(?=\w)", "", errors[-1]))
     return tuple(json.loads((course / "result.json").read_text(encoding="utf-8")))
 
@@ -211,6 +220,9 @@ def grade(
     private: a folder with the instructor's own tests, <lab>.py. timeout: seconds that one cell may take. Nothing is
     written but into `out`.
     """
+    for name, value in (("timeout", timeout), ("jobs", jobs)):
+        if value is not None and value < 1:
+            raise CourseError(f"--{name} must be at least 1, not {value}")
     notebook = source(lab)
     handed_in = submissions(lab, submitted)
     if submitted.resolve() in (out.resolve(), *out.resolve().parents):
@@ -221,8 +233,8 @@ def grade(
     relied_on = set().union(*(names(cell.source)[0] for cell in code if marked(cell, "grade")))
     relied_on = relied_on.difference(*(names(cell.source)[1] for cell in code if marked(cell, "solution")))
     jobs = jobs or max(1, (os.cpu_count() or 1) // 2)
-    pages = out / lab
-    pages.mkdir(parents=True, exist_ok=True)
+    writable(out, "--out", out / f"{lab}.csv")
+    pages = writable(out / lab, "--out")
 
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,

@@ -15,7 +15,7 @@ import psutil
 import torch
 from packaging.requirements import Requirement
 
-from lecturekit import data, fit
+from lecturekit import checks, data, fit
 from lecturekit.course.processor import processor
 from lecturekit.course.profiles import ROOT, overrides, select, tomllib
 from lecturekit.data import sources
@@ -71,6 +71,7 @@ def memory() -> float:
 
 def matrix_rate(dtype: torch.dtype, device: torch.device, *, size: int = 1024, seconds: float = 0.25) -> float:
     """Floating-point operations per second of products of square matrices, `size` x `size`."""
+    size, seconds = checks.whole(size=size), checks.number(above=0, seconds=seconds)
     a = torch.randn(size, size, device=device).to(dtype)
 
     def finished() -> float:

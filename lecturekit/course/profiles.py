@@ -3,6 +3,7 @@
 import ast
 import difflib
 import sys
+import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,20 @@ class CourseError(Exception):
     """A request that cannot be met; the message says why and what to do, and is all that is printed."""
 
 
+def writable(folder: Path, option: str, *files: Path) -> Path:
+    """The folder, made if need be; CourseError where nothing can be written into it, or one of the files cannot be."""
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        for file in files:
+            if file.exists():
+                file.open("a").close()
+    except (OSError, ValueError) as error:
+        raise CourseError(f"cannot write into {folder} ({error}); choose another folder by {option}") from None
+    return folder
+
+
 def select(pattern: str = "*") -> list[Path]:
     """The chapters, in order, whose name without `.ipynb` matches a pattern such as `21*`."""
     every = sorted(CHAPTERS.glob("[0-9]*.ipynb"))
@@ -37,10 +52,13 @@ def select(pattern: str = "*") -> list[Path]:
 def parameters(chapter: Path) -> set[str]:
     """Names assigned in the cell tagged "parameters"; empty where there is no such cell."""
     names = set()
-    for cell in nbformat.read(chapter, as_version=4).cells:
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
-            stored = (n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name))
-            names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+    try:
+        for cell in nbformat.read(chapter, as_version=4).cells:
+            if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
+                stored = (n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name))
+                names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+    except Exception as error:  # noqa: BLE001 - a file may hold anything
+        raise CourseError(f"{chapter} is not a notebook that can be read: {error}") from None
     return names
 
 
@@ -50,7 +68,7 @@ def read_toml(file: Path, purpose: str) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CourseError(f"{file} does not exist; it {purpose}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{file} is not valid TOML: {error}") from None
 
 
@@ -66,12 +84,16 @@ def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None
     if chapter.stem not in table:
         raise CourseError(f'{file} has no section for this chapter: add ["{chapter.stem}".smoke]')
     section = table[chapter.stem]
+    if not isinstance(section, dict) or not all(isinstance(values, dict) for values in section.values()):
+        raise CourseError(f'{file}: what a profile changes is a table: ["{chapter.stem}".smoke]')
     if unknown := set(section) - set(PROFILES):
         raise CourseError(f"{file}, {chapter.stem}: unknown profile {unknown.pop()!r}; there are {', '.join(PROFILES)}")
     if profile not in section and profile != "laptop":
         raise CourseError(f'{file}: {chapter.stem} has no profile {profile!r}: add ["{chapter.stem}".{profile}]')
     values = dict(section.get(profile, {}))
     seconds = values.pop("seconds", None)
+    if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < float("inf")):
+        raise CourseError(f"{file}: {chapter.stem}.{profile}: seconds must be a number above 0, not {seconds!r}")
     if profile == "laptop" and values:
         raise CourseError(
             f"{file}: laptop is the notebook as it stands; put {', '.join(values)} into the parameters cell "

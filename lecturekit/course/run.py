@@ -15,7 +15,7 @@ import papermill
 from nbconvert import HTMLExporter
 
 from lecturekit.course.notebooks import clean, own_kernel, tidy
-from lecturekit.course.profiles import ROOT, overrides, select
+from lecturekit.course.profiles import ROOT, overrides, select, writable
 
 PYTHON = {"kernel_name": "python3", "language": "python"}  # whatever the notebook says of itself
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -79,6 +79,7 @@ def _each(profile: str, pattern: str, out: Path, finish: Callable[[Result, Path,
     """Execute the chapters that match, call finish(result, chapter, executed) on each, print the table."""
     # Whatever is wrong with a profile is said before anything runs.
     jobs = [(chapter, *overrides(chapter, profile)) for chapter in select(pattern)]
+    writable(out, "--out")
     results = []
     with own_kernel():
         for chapter, values, expected in jobs:
@@ -92,6 +93,7 @@ def _each(profile: str, pattern: str, out: Path, finish: Callable[[Result, Path,
 
 def run(profile: str = "laptop", pattern: str = "*", out: Path = ROOT / "build" / "course") -> bool:
     """Execute the chapters that match into pages under `out`; True if all passed."""
+    out = writable(out, "--out")
     mathjax = Path(jupyter_server_mathjax.__file__).parent / "static"
     shutil.copytree(mathjax, out / "mathjax", dirs_exist_ok=True)
     passed = _each(profile, pattern, out, lambda result, chapter, executed: write_page(executed))

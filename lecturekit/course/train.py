@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from lecturekit.course.profiles import CourseError
+from lecturekit.course.profiles import CourseError, writable
 
 MODELS = {
     "vae": "lecturekit.variational:VAE",
@@ -38,13 +38,20 @@ def build(name: str, event_shape: tuple[int, ...], options: str):
     module, _, cls = MODELS[name].partition(":")
     try:
         given = json.loads(options)
+    except ValueError as error:
+        raise CourseError(f"--options {options!r} are no JSON ({error})") from None
+    if not isinstance(given, dict):
+        raise CourseError(f'--options {options!r} must be an object, such as {{"latent": 50}}')
+    if name in OF_VECTORS and len(event_shape) != 1:
+        raise CourseError(f"{name} models vectors, such as those of toy2d, not items of shape {event_shape}")
+    try:
         chosen = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
         if "activation" in chosen:
             chosen["activation"] = getattr(nn, chosen["activation"])
         shape = {"dimensions": event_shape[0]} if name in OF_VECTORS else {"event_shape": event_shape}
         return getattr(import_module(module), cls)(**shape, **chosen)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CourseError(f"--options {options!r} are not options of {name} ({error})") from error
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise CourseError(f"{name} cannot be made with --options {options!r} for this data: {error}") from error
 
 
 def train(
@@ -65,20 +72,26 @@ def train(
     import torch
     from torch import distributed
 
-    from lecturekit import LatentVariableModel, fit
-    from lecturekit.data import DataError, load
+    from lecturekit import LatentVariableModel, checks, fit
+    from lecturekit.data import load
     from lecturekit.evaluate import importance_bound, log_likelihood
-    from lecturekit.training.checkpoint import CheckpointError
-    from lecturekit.training.state import Diverged
 
     several = "LOCAL_RANK" in os.environ  # torchrun started us
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else "cpu"
-    if several:
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if several and not all(os.environ.get(name, "").isdecimal() for name in ("LOCAL_RANK", "RANK", "WORLD_SIZE")):
+        raise CourseError("LOCAL_RANK is set, but not RANK and WORLD_SIZE too: start by torchrun, or unset LOCAL_RANK")
+    rank, local = (int(os.environ[name]) if several else 0 for name in ("RANK", "LOCAL_RANK"))
+    result = None
     try:
+        checks.whole(batch_size=batch_size, k=k, items=items), checks.whole(0, 2**63 - 1, seed=seed)
+        checks.number(above=0, epochs=epochs)
+        device = torch.device("cuda", local) if torch.cuda.is_available() else "cpu"
+        if several:
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         dataset = load(data, view=view or (None if data == "toy2d" else VIEWS.get(model, "binary")))
         torch.manual_seed(seed)
         net = build(model, dataset.event_shape, options).to(device)
+        if len(dataset.event_shape) == 1 and getattr(net, "likelihood", "") == "bernoulli":
+            raise CourseError(f'{model} models bits, and {data} are points: --options \'{{"likelihood": "gaussian"}}\'')
         latent = isinstance(net, LatentVariableModel)
         exact = hasattr(net, "log_prob") and not latent
 
@@ -100,7 +113,7 @@ def train(
             batch_size=batch_size,
             seed=seed,
             precision=precision,
-            checkpoint=checkpoint,
+            checkpoint=checkpoint and writable(checkpoint, "--checkpoint"),
             resume=resume,
             validate=validate if held_out else None,
         )
@@ -131,12 +144,12 @@ def train(
                 "k": k,
                 "items": len(bound.values),
             }
-    except (CheckpointError, DataError, Diverged, MemoryError, ValueError) as error:
+    except (ValueError, TypeError, RuntimeError, FloatingPointError, MemoryError) as error:  # of data, checkpoints, ...
         raise CourseError(str(error)) from error
     finally:
-        if several:
+        if several and distributed.is_initialized():
             distributed.destroy_process_group()
-    if int(os.environ.get("RANK", "0")) == 0:
-        json.dump(result, sys.stdout, indent=2)
-        print()
+        if rank == 0 and result:  # of a training whose evaluation was interrupted too
+            json.dump(result, sys.stdout, indent=2)
+            print()
     return not history.interrupted

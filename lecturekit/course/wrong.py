@@ -22,7 +22,10 @@ HEAD = re.compile(r"^# %% *(?P<title>.*) \| *(?P<rest>[^|\n]*?) *$", re.MULTILIN
 
 def percent(path: Path) -> Iterator[tuple[str, str, str]]:
     """(title, rest, body) of each cell `# %% title | rest` of a file; what stands above the first is a comment."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CourseError(f"{path} is not UTF-8 text: {error}") from None
     heads = list(HEAD.finditer(text))
     if len(heads) != len(re.findall(r"^# %%", text, re.MULTILINE)):
         raise CourseError(f"{path}: each cell begins with a line '# %% ... | ...'")

@@ -19,6 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lecturekit import checks
+from lecturekit.evaluate.transport import distances
+
 Masses = Float[Tensor, "*#lead n"]
 
 
@@ -27,15 +30,26 @@ def check(p: Tensor, q: Tensor) -> None:
 
     >>> check(torch.tensor([0.5, 0.5]), torch.tensor([0.3, 0.7]))
     """
-    for name, masses in (("p", p), ("q", q)):
-        if masses.shape[-1:] != p.shape[-1:]:
+    for name, masses in zip("pq", checks.tensor(p=p, q=q)):
+        if masses.shape[-1:] != p.shape[-1:] or p.shape[-1:] in ((), (0,)):
             raise ValueError(f"p and q are masses on the same points: {tuple(p.shape)} and {tuple(q.shape)}")
+        if not masses.is_floating_point():
+            raise ValueError(f"{name} must be masses: floating-point numbers, not {masses.dtype}")
         total = masses.sum(-1)
         if (masses < 0).any() or not torch.allclose(total, torch.ones_like(total), atol=1e-3):
             raise ValueError(
                 f"{name} must be masses: not negative, with sum 1 (here {masses.min():.3g} at least, and sums from "
                 f"{total.min():.4g} to {total.max():.4g}); a density on a grid is multiplied by the grid's step"
             )
+    if any(a != b and 1 not in (a, b) for a, b in zip(p.shape[::-1], q.shape[::-1])):
+        raise ValueError(f"p and q must be as many, or one beside many: {tuple(p.shape)} and {tuple(q.shape)}")
+
+
+def _placed(points: Tensor, p: Tensor, q: Tensor) -> None:
+    """ValueError unless p and q are masses, and the points as many and finite."""
+    check(p, q)
+    if checks.tensor(points=points).shape[:1] != p.shape[-1:] or not points.isfinite().all():
+        raise ValueError(f"points must be finite, one for each of {p.shape[-1]} masses, not {tuple(points.shape)}")
 
 
 def kl(p: Masses, q: Masses) -> Float[Tensor, "*#lead"]:
@@ -81,10 +95,10 @@ def wasserstein(p: Masses, q: Masses, points: Float[Tensor, " n"]) -> Float[Tens
     >>> wasserstein(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), points=torch.tensor([0.0, 3.0]))
     tensor(3.)
     """
-    check(p, q)
+    _placed(points, p, q)
     steps = points.diff()
-    if (steps < 0).any():
-        raise ValueError("the points must ascend: sort them, and p and q with them")
+    if points.ndim != 1 or (steps < 0).any():
+        raise ValueError("the points must be on the line, (n,), and ascend: sort them, and p and q with them")
     return ((p - q).cumsum(-1)[..., :-1].abs() * steps).sum(-1)
 
 
@@ -99,10 +113,10 @@ def mmd(
     >>> mmd(p, q, torch.tensor([0.0, 1.0])), mmd(p, q, torch.tensor([0.0, 100.0]))  # far apart: sqrt 2
     (tensor(0.8871), tensor(1.4142))
     """
-    check(p, q)
-    if bandwidth <= 0:
-        raise ValueError(f"bandwidth is a length and must be positive, not {bandwidth}")
-    points = points.reshape(len(points), -1)
-    squares = (points[:, None] - points[None]).square().sum(-1)
-    kernel = torch.exp(-squares / (2 * bandwidth**2))
-    return torch.einsum("...i,ij,...j->...", p - q, kernel, p - q).clamp(min=0).sqrt()
+    _placed(points, p, q)
+    bandwidth = checks.number(above=0, bandwidth=bandwidth)
+    difference = p - q
+    points = points.reshape(len(points), -1).to(torch.promote_types(points.dtype, difference.dtype))
+    kernel = torch.exp(-distances(points, points).square() / (2 * bandwidth**2))
+    difference = difference.to(kernel.dtype)
+    return torch.einsum("...i,ij,...j->...", difference, kernel, difference).clamp(min=0).sqrt()

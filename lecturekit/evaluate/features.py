@@ -25,6 +25,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lecturekit import checks
 from lecturekit.model import evaluating
 
 # One name, one file beside this one, one digest. A network that is trained anew gets a new name.
@@ -69,7 +70,7 @@ def check(images: Tensor) -> None:
         ...
     ValueError: images are floating-point numbers in [0, 1], not torch.int64; of bytes: x / 255
     """
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+    if checks.tensor(images=images).ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(
             f"images have shape (B, C, H, W) with C = 1 or 3 and B at least 1, not {tuple(images.shape)}; of rows of "
             "pixels: x.reshape(-1, 1, 28, 28)"
@@ -166,8 +167,8 @@ def network(name: str) -> FeatureNetwork:
     """
     if name == InceptionV3.name:
         return InceptionV3()
-    if name not in OURS:
-        raise ValueError(f"no feature network is called {name!r}; there are {', '.join([*OURS, InceptionV3.name])}")
+    if not isinstance(name, str) or name not in OURS:
+        raise checks.unknown("feature network", name, [*OURS, InceptionV3.name])
     packed = Path(__file__).with_name(f"{name}.safetensors").read_bytes()
     if hashlib.sha256(packed).hexdigest() != OURS[name]:
         raise OSError(f"{name}.safetensors is not the file that has this name: install the package again")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lecturekit import checks
 from lecturekit.latent import LatentVariableModel
 from lecturekit.model import GenerativeModel, device_of, evaluating
 
@@ -30,6 +31,8 @@ class Estimate:
     @classmethod
     def of(cls, values: Tensor) -> "Estimate":
         """From one value per item, (N,); of a single item the standard error is infinite."""
+        if checks.tensor(values=values).ndim != 1 or not len(values) or not values.is_floating_point():
+            raise ValueError(f"values must be floats, one for each item, not {values.dtype} {tuple(values.shape)}")
         error = values.std(correction=1).item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
         return cls(values.mean().item(), error, values)
 
@@ -38,7 +41,7 @@ class Estimate:
 
 
 def in_chunks(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """x and y, n items at a time, on the model's device, after the model's `check`.
+    """x and y, n items at a time, on the model's device, after the model's `check` of all and `check_scale` of some.
 
     >>> from lecturekit.variational import VAE
     >>> model = VAE((4,), latent=2, hidden=(8,))
@@ -46,10 +49,34 @@ def in_chunks(model: GenerativeModel, x: Tensor, y: Tensor | None, n: int) -> It
     [2, 2, 1]
     """
     device = device_of(model)
-    for i in range(0, len(x), n):
-        xs, ys = x[i : i + n].to(device), None if y is None else y[i : i + n].to(device)
+    if y is not None and (checks.tensor(y=y).ndim == 0 or len(y) != len(x)):
+        raise ValueError(f"{len(x)} items need {len(x)} labels y, not {len(y) if y.ndim else y}")
+
+    def chunks(n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        for i in range(0, len(x), n):
+            yield x[i : i + n].to(device), None if y is None else y[i : i + n].to(device)
+
+    passed, refused = False, None
+    for xs, ys in chunks(256):
         model.check(xs, ys)
-        yield xs, ys
+        try:
+            passed = passed or model.check_scale(xs) is None
+        except ValueError as error:
+            refused = error
+    if refused and not passed:
+        raise refused
+    yield from chunks(n)
+
+
+def _able(model: GenerativeModel, method: str, otherwise: str, x: Tensor, fewest: int = 1) -> None:
+    """An error unless the model has the method, and x enough items."""
+    if not isinstance(model, GenerativeModel):
+        found = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"model must be a GenerativeModel, such as VAE((1, 28, 28)), not {found}")
+    if not hasattr(model, method):
+        raise TypeError(f"{type(model).__name__} {otherwise}")
+    if checks.tensor(x=x).ndim == 0 or len(x) < fewest:
+        raise ValueError(f"need at least {('one item', 'two items')[fewest - 1]}, not {len(x) if x.ndim else 0} items")
 
 
 def importance_bound(
@@ -75,8 +102,8 @@ def importance_bound(
     >>> elbo < bound, abs(bound - log_likelihood(model, x, progress=False).mean) < 0.05
     (True, True)
     """
-    if k < 1 or rows < 1 or len(x) == 0:
-        raise ValueError(f"need k >= 1, rows >= 1 and at least one item, not k={k}, rows={rows}, {len(x)} items")
+    k, rows, seed = *checks.whole(k=k, rows=rows), checks.whole(0, 2**63 - 1, seed=seed)
+    _able(model, "log_weights", "is no latent-variable model and has no bound; an exact model has log_likelihood", x)
     at_once = min(k, rows)  # samples of one item that are decoded together
     items = max(1, rows // at_once)
     values = []
@@ -112,12 +139,8 @@ def log_likelihood(
     >>> print(log_likelihood(Flow((2,), Affine(2)), torch.zeros(5, 2), progress=False))  # -log(2 pi) at the mode
     -1.84 ± 0.00 nats
     """
-    if not hasattr(model, "log_prob"):
-        raise TypeError(
-            f"{type(model).__name__} has no log_prob; a latent-variable model has a bound: importance_bound"
-        )
-    if rows < 1 or len(x) == 0:
-        raise ValueError(f"need rows >= 1 and at least one item, not rows={rows} and {len(x)} items")
+    rows, seed = checks.whole(rows=rows), checks.whole(0, 2**63 - 1, seed=seed)
+    _able(model, "log_prob", "has no log_prob; a latent-variable model has a bound: importance_bound", x)
     values = []
     with evaluating(model, seed), tqdm(total=len(x), unit=" items", leave=False, disable=not progress) as bar:
         for xs, ys in in_chunks(model, x, y, rows):
@@ -144,8 +167,8 @@ def active_units(
     >>> active_units(model, torch.randn(50, 3))
     tensor([ True, False])
     """
-    if len(x) < 2:
-        raise ValueError("the variance over items needs at least two of them")
+    threshold, rows = checks.number(0, threshold=threshold), checks.whole(rows=rows)
+    _able(model, "codes", "is no latent-variable model and has no latent units", x, 2)  # for a variance
     with evaluating(model):
         means = [model.codes(xs, ys).cpu() for xs, ys in in_chunks(model, x, y, rows)]
     return torch.cat(means).var(0) > threshold

@@ -25,6 +25,7 @@ that samples are copies of the training images.
 """
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -33,7 +34,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lecturekit import checks
 from lecturekit.evaluate.features import FeatureNetwork
+from lecturekit.evaluate.transport import distances
 
 PAIRS = 2**22  # numbers of a table of pairs that are held at a time: 32 MB
 
@@ -98,6 +101,8 @@ class Features:
     @classmethod
     def of(cls, network: FeatureNetwork, images: Tensor, source: str) -> "Features":
         """images: (N, C, H, W) in [0, 1]. source: their name in every score: a model, or a data set and its split."""
+        if not isinstance(network, FeatureNetwork):
+            raise TypeError(f"network must be a FeatureNetwork: network('digits-and-clothes-1'), not {network!r:.60}")
         return cls(network.name, source, *network(images))
 
     def frechet_distance(self, reference: "Features") -> Score:
@@ -114,6 +119,8 @@ class Features:
         return self._score(metric, *inception_score(self.logits, splits))
 
     def _beside(self, reference: "Features") -> tuple[Tensor, Tensor]:
+        if not isinstance(reference, Features):
+            raise TypeError(f"reference must be Features.of(network, images, source), not a {type(reference).__name__}")
         if self.network != reference.network:
             raise ValueError(
                 f"{self.source} was looked at by {self.network}, {reference.source} by {reference.network}: features "
@@ -128,8 +135,8 @@ class Features:
 
 def _checked(x: Tensor, name: str, fewest: int = 2) -> Tensor:
     """The rows of x, detached; ValueError where they are no table, too few, or not finite."""
-    if x.ndim != 2 or len(x) < fewest:
-        raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {tuple(x.shape)}")
+    if checks.tensor(**{name: x}).ndim != 2 or len(x) < fewest or not x.shape[1] or x.is_complex():
+        raise ValueError(f"{name} must be a table (N, d) of at least {fewest} rows, not {tuple(x.shape)}, {x.dtype}")
     x = x.detach().cpu() if x.device.type == "mps" else x.detach()  # MPS has no float64
     if not x.sum(dtype=torch.float64).isfinite():
         raise ValueError(f"{name} holds {int((~x.isfinite()).sum())} numbers that are not finite: look at them first")
@@ -146,6 +153,11 @@ def _pair(a: Tensor, b: Tensor, fewest: int = 2) -> tuple[Tensor, Tensor]:
 
 def _doubles(a: Tensor, b: Tensor, fewest: int = 2) -> list[Tensor]:
     return [x.double() for x in _pair(a, b, fewest)]
+
+
+def _flat(x: Tensor, name: str) -> Tensor:
+    """Items of any shape as rows; numbers are items too."""
+    return x.flatten(1) if checks.tensor(**{name: x}).ndim > 1 else x[..., None]
 
 
 def _sorted(x: Tensor) -> Tensor:
@@ -168,18 +180,33 @@ def gaussian_frechet_distance(
     >>> round(gaussian_frechet_distance(mean, one, mean, 4 * one), 4)  # 2 (2 - 1)^2
     2.0
     """
-    a, b = covariance_a.detach().cpu().double(), covariance_b.detach().cpu().double()
-    factor, failed = torch.linalg.cholesky_ex(a)
+    given = checks.tensor(mean_a=mean_a, covariance_a=covariance_a, mean_b=mean_b, covariance_b=covariance_b)
+    d = len(mean_a) if mean_a.ndim else 0
+    if not d or [x.shape for x in given] != 2 * [(d,), (d, d)] or not all(x.isfinite().all() for x in given):
+        shapes = ", ".join(str(tuple(x.shape)) for x in given)
+        raise ValueError(f"means are (d,) and covariances (d, d), of one d and finite, not {shapes}")
+    mean_a, a, mean_b, b = (x.detach().cpu().double() for x in given)
+    factor, _ = _factor(a, "covariance_a"), _factor(b, "covariance_b")
+    return _frechet(mean_a - mean_b, a.trace(), factor, b)
+
+
+def _factor(covariance: Tensor, name: str) -> Tensor:
+    """F with F F' = covariance; ValueError where there is none."""
+    if (covariance - covariance.T).abs().max() > 1e-5 * covariance.abs().max():
+        raise ValueError(f"{name} is not symmetric: it is no covariance")
+    factor, failed = torch.linalg.cholesky_ex(covariance)
     if failed:  # a covariance may be singular; then its eigenvectors give a factor
-        values, vectors = torch.linalg.eigh(a)
+        values, vectors = torch.linalg.eigh(covariance)
+        if values[0] < -1e-5 * values.abs().max():
+            raise ValueError(f"{name} has a negative eigenvalue, {values[0]:.4g}: it is no covariance")
         factor = vectors * values.clamp(min=0).sqrt()
-    return _frechet(mean_a.detach().cpu().double() - mean_b.detach().cpu().double(), a.trace(), factor, b)
+    return factor
 
 
 def _frechet(difference: Tensor, trace: Tensor, factor: Tensor, b: Tensor) -> float:
     # With A = F F', A B = F (F' B) has the eigenvalues of F' B F, apart from zeros; and that is symmetric.
     cross = torch.linalg.eigvalsh(factor.T @ b @ factor).clamp(min=0).sqrt().sum()
-    return max(0.0, (difference.square().sum() + trace + b.trace() - 2 * cross).item())
+    return (difference.square().sum() + trace + b.trace() - 2 * cross).clamp(min=0).item()  # nan stays
 
 
 def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
@@ -187,13 +214,17 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
 
     With Inception's features, the FID. Although called a distance it is the square of one, in the features' unit
     squared. It is biased upwards, the more so the fewer samples there are beside d: compare numbers at equal n and m
-    only. At least two rows each; with fewer than d the covariance is singular, which changes nothing in the formula.
+    only. At least two rows each; with fewer than d the covariance is singular, which changes nothing in the formula,
+    but then the number is mostly bias, and a warning says so.
 
     >>> a = torch.randn(100, 2)
     >>> round(frechet_distance(a, a + torch.tensor([3.0, 4.0])), 3)  # 3^2 + 4^2
     25.0
     """
-    a, b = sorted(_pair(a.cpu(), b.cpu()), key=len)
+    a, b = sorted((x.cpu() for x in _pair(a, b)), key=len)
+    if len(a) <= a.shape[1]:
+        few = f"{len(a)} rows of {a.shape[1]} features"
+        warnings.warn(f"{few}: the distance is mostly bias; take more samples, or kernel_distance", stacklevel=2)
     (mean_a, covariance_a), (mean_b, covariance_b) = _moments(a), _moments(b)
     if len(a) > 2 * a.shape[1]:
         return gaussian_frechet_distance(mean_a, covariance_a, mean_b, covariance_b)
@@ -258,9 +289,10 @@ def kernel_distance_of_subsets(
     True
     """
     a, b = (_sorted(x) for x in _doubles(a, b))
-    if size > min(len(a), len(b)) or size < 2 or subsets < 1:
+    subsets, size = checks.whole(subsets=subsets), checks.whole(2, size=size)
+    if size > min(len(a), len(b)):
         raise ValueError(f"{subsets} subsets of {size} rows cannot be drawn from tables of {len(a)} and {len(b)}")
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(checks.whole(0, 2**63 - 1, seed=seed))
     drawn = lambda x: x[torch.randperm(len(x), generator=random)[:size].to(x.device)]
     found = np.array([kernel_distance(drawn(a), drawn(b))[0] for _ in range(subsets)])
     return found.mean().item(), found.std().item()
@@ -281,8 +313,12 @@ def inception_score(logits: Float[Tensor, "n k"], splits: int = 10) -> tuple[flo
     1.0
     """
     logits = _sorted(_checked(logits, "logits", 1).double())
-    if not 1 <= splits <= len(logits):
+    if checks.whole(splits=splits) > len(logits):
         raise ValueError(f"{len(logits)} items cannot be put into {splits} splits")
+    if logits.min() >= 0 and torch.allclose(logits.sum(1), torch.ones(()).to(logits), atol=1e-3):
+        raise ValueError("logits are asked for, and these rows are probabilities: they sum to 1; give p.log()")
+    if (n := len(logits) // splits) < logits.shape[1]:
+        warnings.warn(f"{n} items in a split give a score of at most {n}: take more, or fewer splits", stacklevel=2)
     order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0))
     scores = []
     for some in logits[order.to(logits.device)].tensor_split(splits):
@@ -329,9 +365,9 @@ def modes_covered(
     1
     """
     points, centres = _doubles(points, centres, 1)
-    if scale <= 0 or within <= 0:
-        raise ValueError(f"scale and within are lengths and must be positive, not {scale} and {within}")
-    distance, nearest = torch.cdist(points, centres).min(1)
+    scale, within = checks.number(above=0, scale=scale, within=within)
+    share = checks.number(above=0, most=1, share=share)
+    distance, nearest = distances(points, centres).min(1)
     counts = nearest[distance <= within * scale].bincount(minlength=len(centres)).cpu()
     n = len(points)
     return Modes(int((counts.double() / n >= share).sum()), counts.sum().item() / n, counts, n)
@@ -356,7 +392,7 @@ def parzen_log_likelihood(
     >>> round(found.value, 4)  # -log(2 pi)
     -1.8379
     """
-    values = _parzen(samples, test, [bandwidth])[0]
+    values = _parzen(samples, test, [checks.number(above=0, bandwidth=bandwidth)])[0]
     error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
     return Score(
         "Parzen-window log-likelihood",
@@ -381,7 +417,10 @@ def parzen_bandwidth(
     >>> parzen_bandwidth(torch.randn(500, 1), torch.randn(500, 1), candidates=(0.001, 0.3, 10))
     0.3
     """
-    candidates = sorted(map(float, np.logspace(-1, 0, 10) if candidates is None else candidates))
+    candidates = np.logspace(-1, 0, 10) if candidates is None else candidates
+    if not isinstance(candidates, Iterable) or isinstance(candidates, str) or not len(candidates := list(candidates)):
+        raise ValueError(f"candidates must be some bandwidths, such as (0.1, 0.2, 0.5), not {candidates!r}")
+    candidates = sorted(float(checks.number(above=0, bandwidth=h)) for h in candidates)
     best = int(_parzen(samples, valid, candidates).mean(1).argmax())
     if best in (0, len(candidates) - 1) and len(candidates) > 1:
         raise ValueError(
@@ -393,9 +432,8 @@ def parzen_bandwidth(
 
 def _parzen(samples: Tensor, test: Tensor, bandwidths: list[float]) -> Tensor:
     """Log density of each test item, (len(bandwidths), m), in bounded memory."""
-    samples, test = _doubles(samples.flatten(1), test.flatten(1), 1)
-    if min(bandwidths) <= 0:
-        raise ValueError(f"bandwidth is a length and must be positive, not {min(bandwidths)}")
+    samples, test = _doubles(_flat(samples, "samples"), _flat(test, "test items"), 1)
+    samples, test = samples - samples.mean(0), test - samples.mean(0)  # so that less cancels below
     (n, d), found = samples.shape, []
     for some in test.split(max(1, PAIRS // n)):
         # |x|^2 - 2 x.s + |s|^2, in float64, so that what cancels is harmless

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lecturekit import checks
+
 
 @dataclass(frozen=True, eq=False)
 class Transport:
@@ -47,7 +49,9 @@ class Transport:
 
         It is 1-Lipschitz, and E_p f - E_q f is the distance: no 1-Lipschitz function has more [1]. Gradients flow to x.
         """
-        x = x.cpu().double().reshape(len(x), -1)
+        if checks.tensor(x=x).ndim == 0 or x[:1].numel() != self.b.shape[1] * len(x[:1]):
+            raise ValueError(f"x must be points of {self.b.shape[1]} numbers each, not of shape {tuple(x.shape)}")
+        x = x.cpu().double().reshape(len(x), self.b.shape[1])
         return (distances(x, self.b) - self.v).amin(1)
 
 
@@ -72,7 +76,8 @@ def optimal_transport(a: Tensor, b: Tensor, p: Tensor | None = None, q: Tensor |
     >>> round(optimal_transport(torch.tensor([[0.0], [1.0]]), torch.tensor([[4.0], [3.0]])).distance, 6)
     3.0
     """
-    if a.shape[1:] != b.shape[1:] or not len(a) or not len(b):
+    a, b = checks.tensor(a=a, b=b)
+    if a.shape[1:] != b.shape[1:] or not a.numel() or not b.numel() or not a.ndim * b.ndim:
         raise ValueError(f"a and b are clouds of items of one shape, not {tuple(a.shape)} and {tuple(b.shape)}")
     clouds, masses = [], []
     for name, points, which, mass in (("a", a, "p", p), ("b", b, "q", q)):
@@ -80,11 +85,11 @@ def optimal_transport(a: Tensor, b: Tensor, p: Tensor | None = None, q: Tensor |
         if not points.isfinite().all():
             raise ValueError(f"{name} has points that are not finite, to which nothing can be moved")
         mass = torch.ones(len(points), dtype=torch.float64) / len(points) if mass is None else mass
-        mass = mass.detach().cpu().double()
+        mass = checks.tensor(**{which: mass}).detach().cpu().double()
         if mass.shape != (len(points),) or not (mass >= 0).all() or not 0 < mass.sum() < float("inf"):
             raise ValueError(
                 f"{which} needs a mass for each of the {len(points)} points of {name}, not negative and with a positive "
-                f"sum; its shape is {tuple(mass.shape)} and its least value {mass.min() if len(mass) else 'missing'}"
+                f"sum; its shape is {tuple(mass.shape)} and its least value {mass.min() if mass.numel() else 'missing'}"
             )
         clouds.append(points)
         masses.append(mass)
@@ -106,9 +111,11 @@ def solve(cost: Tensor, p: Tensor, q: Tensor) -> tuple[float, Tensor, Tensor, Te
     n, m = cost.shape
     rows = kron(eye_array(n), np.ones((1, m)))  # what leaves a_i
     columns = kron(np.ones((1, n)), eye_array(m))  # what arrives at b_j
-    margins = torch.cat([p, q]).numpy()
-    found = linprog(cost.flatten().numpy(), A_eq=vstack([rows, columns], "csr"), b_eq=margins)
+    # the solver's tolerances are absolute: costs up to 1, masses of 1 on average
+    length, mass = cost.max().item() or 1.0, p.mean().item()
+    margins = torch.cat([p, q]).numpy() / mass
+    found = linprog(cost.flatten().numpy() / length, A_eq=vstack([rows, columns], "csr"), b_eq=margins)
     if found.x is None:
         raise RuntimeError(f"the linear program has no solution: {found.message}")
-    u, v = torch.from_numpy(found.eqlin.marginals.copy()).split([n, m])
-    return found.fun, torch.from_numpy(found.x).reshape(n, m), u, v
+    u, v = torch.from_numpy(found.eqlin.marginals * length).split([n, m])
+    return found.fun * length * mass, torch.from_numpy(found.x * mass).reshape(n, m), u, v

@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import BoxStyle
 
+from lecturekit import checks
 from lecturekit.show.figures import COLOURS, ink, settings
 
 # What a node's kind looks like: the shape of its frame, and what fills it.
@@ -46,6 +47,22 @@ def diagram(
     >>> len(figure.axes[0].texts)  # two nodes and an arrow
     3
     """
+    width, height = checks.number(above=0, width=width, height=height)
+    if not nodes or not all(isinstance(node, tuple | list) and len(node) == 4 for node in nodes.values()):
+        raise ValueError(f"nodes must be {{name: (x, y, label, kind)}}, and some, not {nodes!r:.100}")
+    for name, (x, y, _, kind) in nodes.items():
+        checks.number(**{f"x of node {name!r}": x, f"y of node {name!r}": y})
+        checks.one_of(KINDS, **{f"kind of node {name!r}": kind})
+    links = []
+    for arrow in arrows:
+        if not isinstance(arrow, tuple | list) or not 2 <= len(arrow) <= 4:
+            raise ValueError(f"an arrow is (from, to[, kind[, bend]]), not {arrow!r}")
+        start, end, kind, bend = *arrow, *("", 0)[len(arrow) - 2 :]
+        links.append((start, end, kind, checks.number(bend=bend)))
+        checks.one_of(nodes, **{f"start of arrow {arrow}": start, f"end of arrow {arrow}": end})
+        checks.one_of(ARROWS, **{f"kind of arrow {arrow}": kind})
+        if nodes[start][:2] == nodes[end][:2]:
+            raise ValueError(f"arrow {arrow}: an arrow from a node to itself, or to one in its place, cannot be drawn")
     with rc_context(settings()):
         figure = plt.figure(figsize=(width, height), layout="none")
         axis = figure.add_axes((0, 0, 1, 0.9 if title else 1))
@@ -54,14 +71,11 @@ def diagram(
         axis.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - 0.6, max(ys) + 0.6), title=title or "")
         frames = {}
         for name, (x, y, label, kind) in nodes.items():
-            if kind not in KINDS:
-                raise ValueError(f"node {name!r}: unknown kind {kind!r}; there are {', '.join(KINDS)}")
             look = {"edgecolor": ink(), "linewidth": 1.2} | KINDS[kind]
             text = axis.text(x, y, label, ha="center", va="center", bbox=look, zorder=2)
             frames[name] = text.get_bbox_patch()
         figure.canvas.draw()  # frames fit their labels only now
-        for start, end, *rest in arrows:
-            kind, bend = rest[0] if rest else "", rest[1] if len(rest) > 1 else 0
+        for start, end, kind, bend in links:
             look = {"arrowstyle": "-|>", "color": ink(), "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2} | ARROWS[kind]
             look["connectionstyle"] = f"arc3,rad={bend}"
             tail, head = _edge(axis, frames[start], frames[end]), _edge(axis, frames[end], frames[start])

@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
 
@@ -22,6 +23,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+
+from lecturekit import checks
 
 GREY = "#7d7d7d"  # contrast above 4 : 1 on white and on the dark pages' grey
 COLOURS = {
@@ -69,8 +72,7 @@ def style(medium: str = "page") -> dict:
     >>> style()["axes.facecolor"], style("print")["text.color"]
     ('none', '#000000')
     """
-    if medium not in ("page", "print"):
-        raise ValueError(f'medium must be "page" or "print", not {medium!r}')
+    checks.one_of(("page", "print"), medium=medium)
     # written so that neither equals matplotlib's own default: `settings` tells by that what was asked for
     ink, paper, dpi = (GREY, "none", 110) if medium == "page" else ("#000000", "#ffffff", 200)
     inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
@@ -112,10 +114,18 @@ def ink() -> str:
     return settings()["text.color"]
 
 
+def _described(alt: str, *figures: Figure) -> None:
+    if not all(isinstance(figure, Figure) for figure in figures):
+        raise TypeError("what is shown must be figures, such as show.grid(images) makes")
+    if not isinstance(alt, str) or not alt.strip():
+        raise TypeError(f"alt must say what there is to see, for readers who cannot see it, not {alt!r}")
+
+
 def put(figure: Figure, alt: str) -> None:
     """Show a figure in a notebook with a description for readers who cannot see it, and close it."""
     from IPython.display import display
 
+    _described(alt, figure)
     display(figure, metadata={"image/png": {"alt": alt}})
     plt.close(figure)
 
@@ -128,8 +138,9 @@ def animate(frames: Iterable[Figure], alt: str, *, title: str = "Animation", sec
     """
     from IPython.display import display
 
-    pictures = []
+    pictures, seconds = [], checks.number(above=0, seconds=seconds)
     for figure in frames:
+        _described(alt, figure)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         pictures.append(Image.fromarray(np.array(canvas.buffer_rgba())))
@@ -151,12 +162,46 @@ def animate(frames: Iterable[Figure], alt: str, *, title: str = "Animation", sec
     display({"text/html": page, "text/plain": alt}, raw=True)
 
 
-def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int = 1) -> np.ndarray:
-    """(N, C, H, W) with C of 1 or 3 -> one RGBA image, `columns` images wide, with see-through gaps."""
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
-        raise ValueError(f"images must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
-    low, high = limits
-    images = ((images.detach().cpu().float() - low) / (high - low)).clamp(0, 1).expand(-1, 3, -1, -1)
+def _unit(images: Tensor, limits: tuple[float, float], name: str = "images") -> Tensor:
+    """(N, C, H, W) with C of 1 or 3 -> (N, 3, H, W) from 0, black, to 1; a warning where much of it is cut off."""
+    if isinstance(images, torch.distributions.Distribution):
+        raise TypeError(f"{name} must be a tensor, not a distribution: show its mean, model.decode(z).mean")
+    if checks.tensor(**{name: images}).ndim != 4 or images.shape[1] not in (1, 3) or images.numel() == 0:
+        raise ValueError(f"{name} must be (N, C, H, W) with C of 1 or 3 and N of at least 1, not {tuple(images.shape)}")
+    if not isinstance(limits, tuple | list) or len(limits) != 2 or limits[0] == limits[1]:
+        raise ValueError(f"limits must be two different numbers, what is shown black and what white, not {limits!r}")
+    low, high = checks.number(**{"limits[0]": limits[0], "limits[1]": limits[1]})
+    images = images.detach().cpu().float()
+    if not images.isfinite().all():
+        raise ValueError(f"{name} hold numbers that are not finite, of which there is no picture")
+    unit = (images - low) / (high - low)
+    if ((unit - 0.5).abs() > 0.6).count_nonzero() > 0.02 * unit.numel():
+        least, most = images.min().item(), images.max().item()
+        warnings.warn(
+            f"{name} run from {least:.4g} to {most:.4g}, and what lies outside limits=({low:g}, {high:g}) is cut off; "
+            f"to see it, limits=({least:.4g}, {most:.4g})",
+            stacklevel=3,
+        )
+    return unit.clamp(0, 1).expand(-1, 3, -1, -1)
+
+
+def _decoded(decode: Callable[[Tensor], Tensor], z: Tensor, limits: tuple[float, float]) -> Tensor:
+    """decode(z), one image for each, as `_unit` gives it back."""
+    if not callable(decode):
+        raise TypeError(f"decode must be a function of z that gives images, not {decode!r:.60}")
+    try:
+        with torch.no_grad():
+            images = decode(z)
+    except RuntimeError as error:
+        raise ValueError(f"decode cannot take z of shape {tuple(z.shape)}: {error}") from error
+    unit = _unit(images, limits, "decode(z)")
+    if len(unit) != len(z):
+        raise ValueError(f"decode must give an image for each of {len(z)} points z, not {len(unit)} images")
+    return unit
+
+
+def _tiles(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
+    """(N, 3, H, W) from 0 to 1 -> one RGBA image, `columns` images wide, with see-through gaps."""
     n, _, h, w = images.shape
     rows = -(-n // columns)
     sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, 4))
@@ -167,6 +212,7 @@ def _tiles(images: Tensor, columns: int, limits: tuple[float, float], gap: int =
 
 
 def _bare(sheet: np.ndarray, width: float, title: str | None, extent=None) -> tuple[Figure, plt.Axes]:
+    width = checks.number(above=0, width=width)
     with rc_context(settings()):
         height = width * sheet.shape[0] / sheet.shape[1]
         figure, axis = plt.subplots(figsize=(width, height + (0.3 if title else 0)))
@@ -195,8 +241,9 @@ def grid(
     >>> figure.axes[0].images[0].get_array().shape  # 2 rows of 3 images, with gaps of a pixel
     (17, 26, 4)
     """
-    columns = columns or max(1, round(len(images) ** 0.5))
-    return _bare(_tiles(images, columns, limits), width, title)[0]
+    unit = _unit(images, limits)
+    columns = max(1, round(len(unit) ** 0.5)) if columns is None else checks.whole(columns=columns)
+    return _bare(_tiles(unit, columns), width, title)[0]
 
 
 def pairs(
@@ -214,10 +261,13 @@ def pairs(
     >>> [label.get_text() for label in pairs(x, 1 - x).axes[0].get_yticklabels()]
     ['data', 'model']
     """
-    if x.shape != reconstruction.shape:
+    upper = _unit(x, limits, "x")
+    if getattr(reconstruction, "shape", x.shape) != x.shape:
         raise ValueError(f"need as many images of one shape: {tuple(x.shape)} and {tuple(reconstruction.shape)}")
-    sheet = _tiles(torch.cat([x.float(), reconstruction.float()]), len(x), limits)
-    figure, axis = _bare(sheet, width, title)
+    lower = _unit(reconstruction, limits, "reconstruction")
+    if isinstance(labels, str) or len(labels) != 2:
+        raise ValueError(f"labels must be those of the two rows, not {labels!r}")
+    figure, axis = _bare(_tiles(torch.cat([upper, lower]), len(x)), width, title)
     h = x.shape[2]
     axis.set_yticks([h / 2, h + 1 + h / 2], labels)
     axis.tick_params(length=0)
@@ -241,11 +291,11 @@ def manifold(
     >>> figure.axes[0].images[0].get_array().shape
     (20, 20, 4)
     """
+    limit, side = checks.number(above=0, limit=limit), checks.whole(2, side=side)
     line = torch.linspace(-limit, limit, side)
     z = torch.stack(torch.meshgrid(line, line.flip(0), indexing="xy"), dim=-1).reshape(-1, 2)
     half = limit * side / (side - 1)  # the outermost images are centred on the limit
-    with torch.no_grad():
-        sheet = _tiles(decode(z), side, limits, gap=0)
+    sheet = _tiles(_decoded(decode, z, limits), side, gap=0)
     figure, axis = _bare(sheet, width, title, extent=(-half, half, -half, half))
     ticks = np.linspace(-limit, limit, 7)
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -272,12 +322,13 @@ def interpolation(
     >>> figure.axes[0].images[0].get_array().shape  # 2 lines of 5 images
     (9, 24, 4)
     """
-    if start.shape != end.shape or start.ndim != 2:
+    start, end = checks.tensor(start=start, end=end)
+    if start.shape != end.shape or start.ndim != 2 or not len(start) or not (start + end).is_floating_point():
         raise ValueError(f"start and end must both be (R, latent), not {tuple(start.shape)} and {tuple(end.shape)}")
+    steps = checks.whole(2, steps=steps)
     t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device)[:, None]
-    with torch.no_grad():
-        images = torch.cat([decode(a + t * (b - a)) for a, b in zip(start, end, strict=True)])
-    return _bare(_tiles(images, steps, limits), width, title)[0]
+    images = torch.cat([_decoded(decode, a + t * (b - a), limits) for a, b in zip(start, end, strict=True)])
+    return _bare(_tiles(images, steps), width, title)[0]
 
 
 def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) -> Figure:
@@ -291,8 +342,11 @@ def curves(history: Mapping[str, list[float]], *names: str, width: float = 7.0) 
     >>> [axis.get_title() for axis in curves(history).axes]
     ['loss', 'real']
     """
-    names = names or tuple(history)
-    if not names:
+    if not hasattr(history, "epochs"):
+        raise TypeError(f"history must be what fit returned, a History, not a {type(history).__name__}")
+    names, width = names or tuple(history), checks.number(above=0, width=width)
+    checks.one_of(tuple(history), **{f"term {i + 1} of the history": name for i, name in enumerate(names)})
+    if not names or not all(len(history[name]) for name in names):
         raise ValueError("nothing was logged, so there is nothing to draw")
     panels: dict[str, list[str]] = {}
     for name in names:

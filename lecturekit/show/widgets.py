@@ -24,7 +24,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lecturekit.show.figures import CLASSES, COLOURS, _tiles, curves, ink, settings
+from lecturekit import checks
+from lecturekit.show.figures import CLASSES, COLOURS, _decoded, _tiles, _unit, curves, ink, settings
 
 SHARP = 2  # pixels of an image per pixel of the page, for screens that have them
 
@@ -47,6 +48,8 @@ class Panel:
     def __init__(self, controls: Mapping[str, Any], draw: Callable[[], tuple[Figure | np.ndarray, str]]):
         import ipywidgets
 
+        if not isinstance(controls, Mapping) or not all(isinstance(c, ipywidgets.Widget) for c in controls.values()):
+            raise TypeError(f"controls must be ipywidgets by name, not {controls!r:.60}")
         self.controls, self.draw = dict(controls), draw
         self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "height": "auto"})
         row = ipywidgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap", "max_width": "48em"})
@@ -60,7 +63,11 @@ class Panel:
     def redraw(self, change: Any = None) -> None:
         """Draw anew, as the controls stand."""
         with rc_context(settings()):
-            picture, words = self.draw()
+            found = self.draw()
+            kinds = (Figure | np.ndarray, str)
+            if not isinstance(found, tuple) or len(found) != 2 or not all(map(isinstance, found, kinds)):
+                raise TypeError(f"draw must return a figure and what it shows in words, not {found!r:.60}")
+            picture, words = found
             pixels = _pixels(picture) if isinstance(picture, Figure) else picture
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "png", compress_level=1)  # the default takes several times as long
@@ -104,8 +111,9 @@ def divergences(
         "Gaussian": lambda x: (-x.square() / 2).exp(),
         "box": lambda x: (x.abs() < 1 + 1e-9).double(),
     }
-    if shape not in shapes:
-        raise ValueError(f"shape must be one of {', '.join(shapes)}, not {shape!r}")
+    checks.one_of(shapes, shape=shape)
+    if not isinstance(measures, Mapping) or not measures or not all(map(callable, measures.values())):
+        raise TypeError(f"measures must be functions of (p, q, points) by name, and some, not {measures!r:.60}")
     controls = _named(
         {
             "shape": ipywidgets.Dropdown(options=list(shapes), value=shape),
@@ -174,11 +182,16 @@ def plane(
     """
     import ipywidgets
 
-    latents = latents if codes is None else codes.shape[1]
-    if latents < 2:
+    if codes is not None:
+        if checks.tensor(codes=codes).ndim != 2 or not len(codes) or not codes.isfinite().all():
+            raise ValueError(f"codes must be (N, latent), at least one and finite, not {tuple(codes.shape)}")
+        latents = codes.shape[1]
+    if checks.whole(0, latents=latents) < 2:
         raise ValueError(f"a plane has two latents at least, not {latents}; for one, show.interpolation draws the line")
-    if labels is not None and (codes is None or len(labels) != len(codes)):
-        raise ValueError("labels belong to codes: as many of the one as of the other")
+    limit = checks.number(above=0, limit=limit)
+    wanted = () if codes is None else codes.shape[:1]
+    if labels is not None and (checks.tensor(labels=labels).shape != wanted or labels.is_floating_point()):
+        raise ValueError("labels belong to codes: whole numbers, as many of the one as of the other")
     start = torch.zeros(1, latents) if codes is None else codes[:1].detach().cpu().float()
     z, points = start.clone(), np.zeros((0, latents)) if codes is None else codes.detach().cpu().numpy()
     kinds = (
@@ -242,8 +255,7 @@ def plane(
         distance = np.hypot(columns - x, rows - (side - 1 - y)) / SHARP
         sheet[distance < 7] = 255
         sheet[distance < 5.5] = [*bytes.fromhex(COLOURS["red"][1:]), 255]
-        with torch.no_grad():
-            picture = Image.fromarray((_tiles(decode(z.clone()), 1, limits) * 255).round().astype(np.uint8))
+        picture = Image.fromarray((_tiles(_decoded(decode, z.clone(), limits), 1) * 255).round().astype(np.uint8))
         picture = picture.resize((side * picture.width // picture.height, side), Image.Resampling.NEAREST)
         at = ", ".join(f"z{i + 1} = {value:.1f}" for i, value in zip(pair, here, strict=True))
         words = f"A point on the latent plane, {at}, and the picture that is decoded there."
@@ -267,9 +279,10 @@ def paint(
     """
     import ipywidgets
 
+    if checks.tensor(image=image).ndim != 2 or not image.numel() or not ((image == 0) | (image == 1)).all():
+        raise ValueError(f"image must be (height, width), of 0 and 1, not {tuple(image.shape)}")
     height, width = image.shape
-    if not 0 <= rows <= height:
-        raise ValueError(f"rows must be a number from 0 to {height}, the image's height, not {rows}")
+    rows = checks.whole(0, height, rows=rows)
     side = {"width": "20px", "height": "20px", "padding": "0", "margin": "0"}
     dots = [
         ipywidgets.ToggleButton(value=bool(on), tooltip=f"row {i // width + 1}, column {i % width + 1}", layout=side)
@@ -322,12 +335,18 @@ def clamp(marginals: Callable[[dict[str, int]], Iterable[float]], names: Sequenc
     """
     import ipywidgets
 
+    words = not isinstance(names, str) and all(isinstance(name, str) for name in names)
+    if not words or not names or len(set(names)) < len(names):
+        raise ValueError(f"names must be those of the units, each once, not {names!r}")
     choices = [("not known", None), ("off", 0), ("on", 1)]
     controls = _named({name: ipywidgets.Dropdown(options=choices, value=None) for name in names})
 
     def draw() -> tuple[Figure, str]:
         known = {name: control.value for name, control in controls.items() if control.value is not None}
-        values = dict(zip(names, map(float, marginals(known)), strict=True))
+        found = list(map(float, marginals(known)))
+        if len(found) != len(names) or not all(-1e-4 < value < 1.0001 for value in found):
+            raise ValueError(f"marginals must give a probability for each of {len(names)} names, not {found}")
+        values = dict(zip(names, found, strict=True))
         figure = Figure(figsize=(6, 0.4 + 0.35 * len(names)))
         axis = figure.subplots()
         axis.barh(names, values.values(), height=0.6, color=[ink() if n in known else COLOURS["blue"] for n in names])
@@ -362,12 +381,16 @@ def real_or_fake(
     """
     import ipywidgets
 
-    if real.shape[1:] != fake.shape[1:] or not len(real) or not len(fake):
+    real, fake = checks.tensor(real=real, fake=fake)
+    if real.shape[1:] != fake.shape[1:] or not real.numel() or not fake.numel():
         raise ValueError(
             f"need some real and some generated images of one shape, not {tuple(real.shape)} and {tuple(fake.shape)}"
         )
-    n, random = min(len(real), len(fake)), torch.Generator().manual_seed(seed)
-    chosen = [pool[torch.randperm(len(pool), generator=random)[:n].to(pool.device)].cpu() for pool in (real, fake)]
+    for name, rate in (published or {}).items():
+        checks.number(0, 1, **{f"the published rate {name!r}": rate})
+    n, random = min(len(real), len(fake)), torch.Generator().manual_seed(checks.whole(0, 2**63 - 1, seed=seed))
+    pools = _unit(real, limits, "real"), _unit(fake, limits, "fake")
+    chosen = [pool[torch.randperm(len(pool), generator=random)[:n]] for pool in pools]
     pictures, order = torch.cat(chosen), torch.randperm(2 * n, generator=random).tolist()
     taken: dict[str, list[bool]] = {"real": [], "generated": []}  # of each kind: was it taken for the other?
     names = {"generated": "generated,\ntaken for real", "real": "real,\ntaken for generated"}
@@ -410,7 +433,7 @@ def real_or_fake(
         turn, side = sum(map(len, taken.values())), len(board)
         sheet = np.full((side, side, 4), [128, 128, 128, 255], np.uint8)
         if turn < 2 * n and not hidden:
-            tile = Image.fromarray((_tiles(pictures[order[turn]][None], 1, limits) * 255).round().astype(np.uint8))
+            tile = Image.fromarray((_tiles(pictures[order[turn]][None], 1) * 255).round().astype(np.uint8))
             scale = min(side / tile.width, side / tile.height)
             tile = tile.resize((int(tile.width * scale), int(tile.height * scale)), Image.Resampling.NEAREST)
             sheet[:] = 0
@@ -476,7 +499,9 @@ class Live:
     """
 
     def __init__(self, *names: str, every: float = 2.0):
-        self.names, self.every = names, every
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"names must be terms of the History, such as 'model/loss', not {names!r}")
+        self.names, self.every = names, every if every == math.inf else checks.number(0, every=every)
         self.history: Mapping[str, list[float]] = {}
         self.drawn, self.running = -math.inf, False
 

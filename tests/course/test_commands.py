@@ -1,8 +1,11 @@
 """Every command that the documents and the Makefile name exists."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,28 @@ def test_every_system_has_a_command_and_a_recalled_number_says_so(benchmark):
         check(f"python benchmarks/{system.command}")
     known = [number for table in rows.PUBLISHED.values() for numbers in table.values() for number in numbers]
     assert all(str(number).endswith("recalled") != number.sure for number in known)
+
+
+def test_ctrl_c_is_no_traceback_and_neither_is_a_full_disk(monkeypatch, capsys):
+    for error, code in ((KeyboardInterrupt(), 130), (OSError(28, "No space left on device", "build/x"), 2)):
+
+        def fails(name, error=error):
+            raise error
+
+        monkeypatch.setattr(cli, "import_module", fails)
+        assert cli.main(["book"]) == code
+    assert capsys.readouterr().err.split("\n") == [
+        "",
+        "Interrupted.",
+        "[Errno 28] No space left on device: 'build/x'",
+        "",
+    ]
+
+
+def test_ctrl_c_while_the_command_line_is_imported(tmp_path):
+    (tmp_path / "nbformat.py").write_text("raise KeyboardInterrupt")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "lecturekit", "book"], check=False, env=env, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nInterrupted.\n")

@@ -266,6 +266,27 @@ def test_a_networks_mode_is_no_reason_to_look():
     assert grading.suspicious(notebook, set()) == ["uses eval"]
     del notebook.cells[1]
     assert grading.suspicious(notebook, set()) == []
+    deep = ("a" + ".b" * 20_000, "(" * 5000 + ")" * 5000, "-" * 50_000 + "1", "a" + "[0]" * 900 + " = 1", "a = '\0'")
+    notebook.cells = [v4.new_code_cell(code) for code in deep] + [v4.new_code_cell("exec('1')")]
+    deeply = "is nested too deeply to be looked through"
+    assert grading.suspicious(notebook, {"a"}) == [deeply, "uses exec"]
+
+
+def test_only_what_is_hidden_among_the_submissions_is_left_out(tmp_path):
+    folder = tmp_path / ".hidden" / "subs"
+    for path in ("anna/21-vae.ipynb", "anna/.ipynb_checkpoints/21-vae.ipynb", ".git/21-vae.ipynb"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text("{}")
+    assert grading.submissions("21-vae", folder) == {"anna": folder / "anna" / "21-vae.ipynb"}
+
+
+def test_a_grading_that_was_killed_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading.sys, "executable", "/bin/sh")
+    script = tmp_path / "autograde.py"
+    script.write_text("kill -9 $$")
+    monkeypatch.setattr(grading, "__file__", str(script))
+    with pytest.raises(RuntimeError, match=r"was killed \(signal 9\)"):
+        grading.in_a_process("21-vae", tmp_path, 3)
 
 
 def test_a_loop_that_cannot_be_interrupted_is_ended_with_its_kernel(tiny, tmp_path, monkeypatch):
@@ -310,13 +331,19 @@ assert right(-1) == -2, "twice -1 is -2"
         ("# %% right\nassert True\n", "'# %% ... | ...'"),
         ("# %% rihgt | 2\nassert True\n", "rihgt"),
         ("# %% right | two\nassert True\n", "right | two"),
+        (
+            "# %% right | 2\nassert (\n",
+            "01-tiny.py, cell '# %% right | 2': this is no Python: '(' was never closed (<unknown>, line 1)",
+        ),
+        (b"# %% right | 2\n\xff", "01-tiny.py is not UTF-8 text"),
+        ("# %% right | 2\nassert " + "[" * 5000, "this is no Python"),
     ],
 )
 def test_private_tests_that_cannot_be_read_are_refused(tiny, tmp_path, capsys, text, message):
     folder, hand_in = tiny
     hand_in("good.ipynb", {})
     if text is not None:
-        (tmp_path / "01-tiny.py").write_text(text)
+        (tmp_path / "01-tiny.py").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert main(["grade", "01-tiny", str(folder), "--private", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
 
@@ -332,6 +359,12 @@ def test_requests_that_cannot_be_met(tiny, tmp_path, capsys):
     assert "is not a folder" in refused("01-tiny", tmp_path / "nowhere")
     assert "no lab '02-tiny'; there are 01-tiny" in refused("02-tiny", folder)
     hand_in("anna.ipynb", {})
+    assert "--jobs must be at least 1, not -1" in refused("01-tiny", folder, "--jobs", -1)
+    assert "--jobs must be at least 1, not 0" in refused("01-tiny", folder, "--jobs", 0)
+    assert "--timeout must be at least 1, not -5" in refused("01-tiny", folder, "--timeout", -5)
+    assert "choose another folder by --out" in refused("01-tiny", folder, "--out", __file__)
+    (tmp_path / "out" / "01-tiny.csv").mkdir(parents=True)
+    assert "choose another folder by --out" in refused("01-tiny", folder, "--out", tmp_path / "out")
     assert "among the submissions" in refused("01-tiny", folder, "--out", folder / "grades")
     hand_in("anna/01-tiny.ipynb", {})
     assert "two submissions of 'anna'" in refused("01-tiny", folder)

@@ -5,7 +5,7 @@ import pytest
 from nbformat import v4
 
 from lecturekit.course import profiles
-from lecturekit.course.profiles import CourseError, overrides, parameters, select
+from lecturekit.course.profiles import CourseError, overrides, parameters, select, writable
 
 
 @pytest.fixture
@@ -44,6 +44,11 @@ def test_values_and_expected_seconds(chapter):
         ('["22-vae".smoke]', "smoke", "no section for this chapter"),
         ('["21-vae".laptop]\nepochs = 3', "laptop", "put epochs into the parameters cell of 21-vae.ipynb"),
         ("[21-vae", "smoke", "not valid TOML"),
+        ('["21-vae".smoke]\nseconds = "five"', "smoke", "21-vae.smoke: seconds must be a number above 0, not 'five'"),
+        ('["21-vae".smoke]\nseconds = nan', "smoke", "seconds must be a number above 0, not nan"),
+        ('["21-vae".smoke]\nseconds = -3', "smoke", "seconds must be a number above 0, not -3"),
+        ('["21-vae"]\nsmoke = 5', "smoke", "is a table"),
+        ('"21-vae" = 5', "smoke", "is a table"),
     ],
 )
 def test_what_does_not_exist_is_named(chapter, text, profile, message):
@@ -69,3 +74,25 @@ def test_a_folder_without_chapters_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "CHAPTERS", tmp_path)
     with pytest.raises(CourseError, match="has no chapters"):
         select()
+
+
+@pytest.mark.parametrize("text", ["", "no notebook", "{}", "[" * 100_000])
+def test_what_is_no_notebook_is_said(chapter, text):
+    chapter.write_text(text)
+    with pytest.raises(CourseError, match="21-vae.ipynb is not a notebook that can be read"):
+        overrides(write(chapter, '["21-vae".smoke]\nepochs = 1'), "smoke")
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_one_that_can_is_made(tmp_path):
+    assert writable(tmp_path / "a" / "b", "--out", tmp_path / "a" / "b" / "new.csv").is_dir()
+    assert not list((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").write_text("kept")
+    for folder, *files in (
+        (tmp_path / "file",),
+        (tmp_path / "file" / "c",),
+        (tmp_path, tmp_path / "a"),
+        (tmp_path / "\0",),
+    ):
+        with pytest.raises(CourseError, match="cannot write into .*choose another folder by --out"):
+            writable(folder, "--out", *files)
+    assert (tmp_path / "file").read_text() == "kept"

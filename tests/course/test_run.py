@@ -104,6 +104,8 @@ def test_a_page_loads_nothing_from_a_network_and_serves_light_and_dark(done):
 def test_nothing_to_run_is_an_error_of_its_own(chapters, capsys):
     assert main(["run", "--profile", "smoke", "--chapters", "9*"]) == 2
     assert "no chapter matches '9*'" in capsys.readouterr().err
+    assert main(["run", "--profile", "smoke", "--out", __file__]) == 2
+    assert f"cannot write into {__file__}" in capsys.readouterr().err
 
 
 def test_prepared_chapters_have_the_smoke_values_and_keep_their_outputs(chapters, tmp_path):

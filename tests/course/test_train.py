@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from lecturekit import evaluate
 from lecturekit.course.cli import main
 
 TINY = [
@@ -77,11 +78,24 @@ def test_games_see_signed_pictures(model, shape, capsys):
     ("arguments", "words"),
     [
         (["--data", "minst"], "did you mean 'mnist'"),
-        (["--options", '{"laten": 3}'], "not options of vae"),
-        (["--options", "latent=3"], "not options of vae"),
-        (["--options", '{"activation": "Tan"}'], "not options of vae"),
+        (["--options", '{"laten": 3}'], "vae cannot be made with --options"),
+        (["--options", '{"activation": "Tan"}'], "vae cannot be made with --options"),
+        (["--options", '{"activation": 5}'], "vae cannot be made with --options"),
+        (["--options", '{"event_shape": [2]}'], "vae cannot be made with --options"),
+        (["--options", "latent=3"], "--options 'latent=3' are no JSON"),
+        (["--options", "null"], "--options 'null' must be an object"),
+        (["--options", "[1]"], "--options '[1]' must be an object"),
         (["--view", "unit"], 'view="binary"'),
-        (["--epochs", "0"], "epochs must be positive"),
+        (["--epochs", "0"], "epochs must be a finite number above 0, not 0"),
+        (["--epochs", "nan"], "epochs must be a finite number above 0, not nan"),
+        (["--k", "0"], "k must be a whole number of at least 1, not 0"),
+        (["--items", "0"], "items must be a whole number of at least 1, not 0"),
+        (["--items", "-1"], "items must be a whole number of at least 1, not -1"),
+        (["--batch-size", "0"], "batch_size must be a whole number of at least 1"),
+        (["--seed", "99999999999999999999"], "seed must be a whole number from 0 to 9223372036854775807"),
+        (["--checkpoint", __file__], "choose another folder by --checkpoint"),
+        (["--checkpoint", "a\0b"], "choose another folder by --checkpoint"),
+        (["--data", "toy2d", "--options", "{}"], """are points: --options '{"likelihood": "gaussian"}'"""),
         (["--resume"], "needs checkpoint="),
     ],
 )
@@ -113,3 +127,48 @@ def test_flows_too(model, data, options, capsys):
     arguments = ["--data", data, "--epochs", "1", "--items", "50", "--options", json.dumps(options)]
     assert main(["train", model, *arguments]) == 0
     assert math.isfinite(json.loads(capsys.readouterr().out)["test"]["log_likelihood_nats"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["gaussian-mixture", "--data", "digits-8x8"],
+            "models vectors, such as those of toy2d, not items of shape (1, 8",
+        ),
+        (["linear-gaussian", "--data", "toy2d"], "latent"),
+        (["pixelrnn", "--data", "toy2d"], "images (C, H, W)"),
+        (["gan", "--data", "toy2d", "--view", "binary"], "load it without a view"),
+    ],
+)
+def test_a_model_of_other_data_is_refused(arguments, words, capsys):
+    assert main(["train", *arguments, "--epochs", "1"]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and "Traceback" not in captured.err and captured.out == ""
+
+
+@pytest.mark.parametrize("variables", [{"LOCAL_RANK": "0"}, {"LOCAL_RANK": "x", "RANK": "0", "WORLD_SIZE": "1"}])
+def test_what_torchrun_did_not_set_is_said(variables, monkeypatch, capsys):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert train("--epochs", "1") == 2
+    assert "start by torchrun, or unset LOCAL_RANK" in capsys.readouterr().err
+
+
+def test_a_rank_without_torchrun_hides_no_result(monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "3")
+    assert train("--epochs", "0.1") == 0
+    assert json.loads(capsys.readouterr().out)["test"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (ValueError("no"), 2)])
+def test_a_training_is_told_though_its_evaluation_fails(error, code, monkeypatch, capsys):
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(evaluate, "importance_bound", fails)
+    assert train("--epochs", "0.1") == code
+    captured = capsys.readouterr()
+    assert "model/loss" in json.loads(captured.out)["last_epoch"] and "Traceback" not in captured.err
