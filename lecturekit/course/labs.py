@@ -60,6 +60,21 @@ def tests(notebook: NotebookNode) -> dict[str, float]:
     return {marked(cell, "grade_id"): float(marked(cell, "points")) for cell in graded}
 
 
+def closed(cell: NotebookNode, where: str) -> None:
+    """CourseError if a graded cell ends in a value: nbgrader would take it for the score, of which 0 is nothing."""
+    try:
+        last = ast.parse(cell.source).body[-1:]
+    except (SyntaxError, ValueError) as error:
+        raise CourseError(f"{where} is no Python: {error}") from None
+    for node in last:
+        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        if isinstance(node, ast.Expr) and getattr(called, "id", None) != "print":
+            line = cell.source.splitlines()[node.lineno - 1]
+            raise CourseError(
+                f"{where} ends in a value, {line!r} in line {node.lineno}, which nbgrader takes for the score: assert it, or set _"
+            )
+
+
 # The students' version
 
 
@@ -91,6 +106,9 @@ def generate(lab: str, notebook: NotebookNode, course: Path) -> Path:
         from nbgrader.coursedir import CourseDirectory
     except ModuleNotFoundError:
         raise CourseError("nbgrader is not installed: `make setup`, or install lecturekit[teach]") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and marked(cell, "grade"):
+            closed(cell, f"{lab}, cell {marked(cell, 'grade_id')},")
     folder = course / "solutions" / lab
     folder.mkdir(parents=True)
     if not (course / "gradebook.db").exists():
