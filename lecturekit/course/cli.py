@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time; default: half of the cores")
     grade.add_argument("--again", default="", metavar="STUDENT", help="grade anew though unchanged; '*': all")
+    grade.add_argument("--roster", type=Path, metavar="CSV", help="what a learning platform exported, with --format")
+    grade.add_argument("--format", dest="form", choices=("moodle", "canvas"), help="write grades as it imports them")
     grade.add_argument("--hide-tests", action="store_true", help="no hidden and private tests in the feedback")
     for command, what in ((run, "chapters"), (refresh, "chapters"), (mutants, "mutants"), (labs, "labs")):
         command.add_argument(f"--{what}", dest="pattern", default="*", metavar="PATTERN", help="such as '21*'")

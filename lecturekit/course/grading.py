@@ -24,11 +24,13 @@ from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
 from lecturekit.course import labs
+from lecturekit.course.gradebooks import export, marks
 from lecturekit.course.labs import generate, marked, names, source, tests
 from lecturekit.course.notebooks import environment
+from lecturekit.course.overview import overview, written
 from lecturekit.course.profiles import ROOT, CourseError
 from lecturekit.course.run import ANSI
-from lecturekit.course.submissions import Submission, stripped, submissions, suspicious
+from lecturekit.course.submissions import stripped, submissions, suspicious
 from lecturekit.course.wrong import percent
 from lecturekit.data.sources import data_root
 
@@ -49,14 +51,24 @@ IMPORTED += tuple(
 
 @dataclass
 class Grade:
-    """points: of each task. notes: "task: first line of what went wrong". flags: what `suspicious` found. digest: of the submission and
-    of what it was graded by."""
+    """points: of each task. marks: of each free-text question, None where nobody has given one yet. notes: "task: first line of what went wrong".
+    flags: what `suspicious` found. digest: of the submission and of what it was graded by."""
 
     student: str
     points: dict[str, float]
+    marks: dict[str, float | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     digest: str = ""
+
+    @property
+    def total(self) -> float:
+        return sum(self.points.values()) + sum(mark or 0.0 for mark in self.marks.values())
+
+    @property
+    def row(self) -> list[float | str]:
+        """Points, marks and their sum, an unmarked question as an empty cell."""
+        return [*self.points.values(), *("" if mark is None else mark for mark in self.marks.values()), self.total]
 
 
 def private_tests(lab: str, folder: Path) -> list[NotebookNode]:
@@ -90,11 +102,13 @@ def spreadsheet(text: str) -> str:
 def table(grades: list[Grade]) -> str:
     """A line per student: points of each task and their sum; below it what failed and what looks odd."""
     width = max(len("student"), *(len(grade.student) for grade in grades))
-    heads = [*grades[0].points, "total"]
+    heads = [*grades[0].points, *grades[0].marks, "total"]
     lines = ["  ".join([f"{'student':<{width}}", *heads])]
     for grade in grades:
-        points = [*grade.points.values(), sum(grade.points.values())]
-        cells = [f"{value:>{len(head)}g}" for head, value in zip(heads, points, strict=True)]
+        cells = [
+            f"{value if value == '' else f'{value:g}':>{len(head)}}"
+            for head, value in zip(heads, grade.row, strict=True)
+        ]
         lines.append("  ".join([f"{grade.student:<{width}}", *cells]))
         lines += [f"    {note}" for note in grade.notes] + [f"    look: {flag}" for flag in grade.flags]
     return "\n".join(lines)
@@ -105,11 +119,10 @@ def write(grades: list[Grade], path: Path) -> None:
     part = path.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8-sig") as file:
         rows = csv.writer(file)
-        rows.writerow(["student", *grades[0].points, "total", "notes", "look"])
+        rows.writerow(["student", *grades[0].points, *grades[0].marks, "total", "notes", "look"])
         for grade in sorted(grades, key=lambda grade: grade.student):
             words = ["; ".join(grade.notes), "; ".join(grade.flags)]
-            points = [*grade.points.values(), sum(grade.points.values())]
-            rows.writerow([spreadsheet(grade.student), *points, *map(spreadsheet, words)])
+            rows.writerow([spreadsheet(grade.student), *grade.row, *map(spreadsheet, words)])
     part.replace(path)
 
 
@@ -148,6 +161,12 @@ def outcome(job: dict, code: int | None) -> tuple[dict[str, float], dict[str, st
     return tuple(json.loads((folder / "result.json").read_text(encoding="utf-8")))
 
 
+def free_text(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    """The cells of questions that a person marks."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and marked(cell, "grade")]
+    return {marked(cell, "grade_id"): cell for cell in cells if marked(cell, "solution")}
+
+
 def grade(
     lab: str,
     submitted: Path,
@@ -157,18 +176,22 @@ def grade(
     jobs: int | None = None,
     again: str = "",
     hide_tests: bool = False,
+    roster: Path | None = None,
+    form: str | None = None,
 ) -> bool:
     """Grade the submissions in a folder, `jobs` at a time; write <out>/<lab>.csv and pages of feedback, and print a table.
 
     private: a folder with the instructor's own tests, <lab>.py. timeout: seconds that one cell may take. again: students, by a pattern,
-    whose unchanged submissions are run again too. hide_tests: leave hidden and private tests out of the feedback. Nothing is written but
-    into `out`.
+    whose unchanged submissions are run again too. hide_tests: leave hidden and private tests out of the feedback. roster, form: a
+    platform's own export, and which ("moodle", "canvas"), for <out>/<lab>-<form>.csv. Nothing is written but into `out`.
     """
     notebook = source(lab)
+    if bool(roster) != bool(form):
+        raise CourseError("--roster and --format belong together")
     if submitted.resolve() in (out.resolve(), *out.resolve().parents):
         raise CourseError(f"the results must not go among the submissions: choose another folder than {out}")
     notebook.cells += private_tests(lab, private) if private else []
-    points = tests(notebook)
+    points, questions = tests(notebook), free_text(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     relied_on = set().union(*(names(cell.source)[0] for cell in code if marked(cell, "grade")))
     relied_on = relied_on.difference(*(names(cell.source)[1] for cell in code if marked(cell, "solution")))
@@ -180,34 +203,42 @@ def grade(
         raise CourseError(f"cannot write into {out} ({error.strerror}); choose another folder by --out") from None
 
     grades: list[Grade] = []
+    codes: dict[str, str] = {}  # of those who handed in a notebook of this lab
+    answers: list[dict] = []
     unwritten = ""
 
-    def finished(result: Grade) -> None:
+    def finished(result: Grade, student: str) -> None:
         nonlocal unwritten
         grades.append(result)
         try:
-            (pages / f"{result.student}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+            (pages / f"{student}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
             write(grades, out / f"{lab}.csv")
         except OSError as error:
             unwritten = f"cannot write into {out} ({error.strerror}): what is printed here is not all there"
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         release = Path(folder, "release")
-        handed_in, passed_over = submissions(
-            lab, submitted, nbformat.read(generate(lab, notebook, release), as_version=4)
-        )
+        student_version = nbformat.read(generate(lab, notebook, release), as_version=4)
+        stubs = {question: cell.source for question, cell in free_text(student_version).items()}
+        handed_in, passed_over = submissions(lab, submitted, student_version)
         waiting: list[dict] = []
         for number, (student, given) in enumerate(handed_in.items()):
-            result = Grade(plain(student), dict.fromkeys(points, 0.0))
+            result = Grade(plain(student), dict.fromkeys(points, 0.0), dict.fromkeys(questions))
             try:
                 if given.problem:
                     raise ValueError(given.problem)
                 result.digest = digest(given.path, notebook, timeout)
+                cells, restored = stripped(given.path, notebook)
+                codes[result.student] = written(cells)
+                for question, cell in free_text(cells).items():
+                    if cell.source != stubs.get(question):
+                        row = {"student": spreadsheet(result.student), "question": question}
+                        row |= {"of": marked(questions[question], "points"), "answer": spreadsheet(cell.source)}
+                        answers.append(row | {"model answer": questions[question].source})
                 before = earlier(pages / f"{student}.json")
                 if before and before.digest == result.digest and not (again and fnmatch(student, again)):
-                    finished(before)
+                    finished(before, student)
                     continue
-                cells, restored = stripped(given.path, notebook)
                 result.flags = [plain(flag) for flag in suspicious(cells, relied_on)]
                 result.notes = [given.said] * bool(given.said)
                 result.notes += [f"put back: {', '.join(restored)}"] * bool(restored)
@@ -216,19 +247,13 @@ def grade(
                 shutil.copy(release / "gradebook.db", course)
                 nbformat.write(cells, course / "submitted" / STUDENT / lab / f"{lab}.ipynb")
                 job = {"do": "grade", "folder": str(course), "seconds": WHOLE * timeout, "cell_seconds": timeout}
-                job |= {
-                    "settings": str(labs.LABS / "nbgrader_config.py"),
-                    "lab": lab,
-                    "student": student,
-                    "out_of": points,
-                }
-                job |= {"env": {}, "release": str(release / "student" / lab / f"{lab}.ipynb") if hide_tests else ""}
-                waiting.append(job | {"grade": asdict(result)})
+                job |= {"settings": str(labs.LABS / "nbgrader_config.py"), "lab": lab, "student": student}
+                job |= {"release": str(release / "student" / lab / f"{lab}.ipynb") if hide_tests else ""}
+                waiting.append(job | {"out_of": points, "grade": asdict(result)})
             except Exception as error:  # noqa: BLE001 - a submission may hold anything, and must stop no other
                 result.notes = [plain(f"not graded: {error}")]
-                finished(result)
-        bar = tqdm(total=len(waiting), desc=lab, unit=" submissions", disable=None if waiting else True)
-        with bar:
+                finished(result, student)
+        with tqdm(total=len(waiting), desc=lab, unit=" submissions", disable=None if waiting else True) as bar:
             for job, exit_code in results(waiting, workers) if waiting else ():
                 result, course = Grade(**job["grade"]), Path(job["folder"])
                 try:
@@ -238,17 +263,29 @@ def grade(
                         shutil.copy(course / "feedback.html", pages / f"{job['student']}.html")
                 except Exception as error:  # noqa: BLE001
                     result.notes = [plain(f"not graded: {error}")]
-                finished(result)
+                finished(result, job["student"])
                 shutil.rmtree(course, ignore_errors=True)
                 bar.update()
 
     grades.sort(key=lambda grade: grade.student)
+    given = marks(out / f"{lab}-answers.csv", answers) if questions and not unwritten else {}
+    for result in grades:
+        result.marks = {question: given.get(spreadsheet(result.student), {}).get(question) for question in questions}
+    if not unwritten:
+        write(grades, out / f"{lab}.csv")
     say(table(grades))
-    if passed_over:
-        say(f"\nPassed over: {', '.join(map(plain, passed_over))}")
+    said = [f"Passed over: {', '.join(map(plain, passed_over))}"] * bool(passed_over)
     if unwritten:
         raise CourseError(unwritten)
-    say(f"\n{len(grades)} submissions, at most {sum(points.values()):g} points each: {out / lab}.csv")
+    known = [written(notebook), written(student_version)]
+    say("\n" + overview(lab, [asdict(result) for result in grades], points, codes, known, out))
+    if roster:
+        path = out / f"{lab}-{form}.csv"
+        said += export(lab, {grade.student: grade.total for grade in grades}, sum(points.values()), roster, form, path)
+        said.append(f"For {form.capitalize()}: {path}")
+    most = sum(points.values()) + sum(float(marked(cell, "points")) for cell in questions.values())
+    said.append(f"{len(grades)} submissions, at most {most:g} points each: {out / lab}.csv")
+    say("\n" + "\n".join(said))
     return True
 
 

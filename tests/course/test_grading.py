@@ -193,12 +193,11 @@ def test_a_terminal_or_a_disk_that_refuses_costs_no_grades(desk, tmp_path, monke
 
 @pytest.mark.parametrize("last", ["one(3)", "0", "x = one(3)\nx == 6", "print(1), 5"])
 def test_a_test_cell_whose_value_would_be_its_score_is_refused(desk, tmp_path, last):
-    folder, hand_in = desk
     private = tmp_path / f"{LAB}.py"
     private.write_text(f"# %% one | 2\nassert one(1) == 2\n{last}\n")
     with pytest.raises(CourseError, match="ends in a value"):
         grading.private_tests(LAB, tmp_path)
-    private.write_text(f"# %% one | 2\nassert one(1) == 2\nprint('well')\n")
+    private.write_text("# %% one | 2\nassert one(1) == 2\nprint('well')\n")
     assert len(grading.private_tests(LAB, tmp_path)) == 1
 
 
@@ -230,3 +229,108 @@ def test_what_is_no_notebook_is_said_in_plain_words(tmp_path, content, said):
     (tmp_path / "a.ipynb").write_bytes(content)
     with pytest.raises(ValueError, match=said):
         texts(tmp_path / "a.ipynb")
+
+
+# The class as a whole
+
+
+def given(desk, monkeypatch, tmp_path, students, *arguments):
+    """Grade without processes: everybody has 2 and 1 points."""
+    folder, hand_in = desk
+    results, outcome = played({"one": 2.0, "two": 1.0})
+    monkeypatch.setattr(grading, "results", results)
+    monkeypatch.setattr(grading, "outcome", outcome)
+    for student, answers in students.items():
+        hand_in(f"{student}.ipynb", answers)
+    return main(["grade", LAB, str(folder), "--out", str(tmp_path / "out"), *map(str, arguments)])
+
+
+def test_a_class_is_seen_as_a_whole(desk, tmp_path, monkeypatch, capsys):
+    odd = "def one(x):\n    lookup = {key: key + key for key in (x, -x, 17)}\n    return sorted(lookup.items())[-1][1] if x > 0 else lookup[x]"
+    renamed = odd.replace("lookup", "table").replace("key", "k")
+    usual = {f"student{i}": RIGHT for i in range(6)}
+    assert given(desk, monkeypatch, tmp_path, usual | {"cy": {"one": odd}, "di": {"one": renamed}}) == 0
+    said = capsys.readouterr().out
+    assert "one  " + "█" * 30 + "    8 of 8" in said and "two  " + "·" * 30 + "    0 of 8" in said
+    assert "of the unusual code is the same: cy, di: " in said
+    assert "student0, student1" not in said
+    with (tmp_path / "out" / "totals.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["student"]: row[LAB] for row in csv.DictReader(file)}["cy"] == "3.0"
+
+
+MOODLE = "First name,Last name,ID number,Email address\nJané,Doe,4711,jane@uni.edu\nBob,Roe,4712,bob.roe@uni.edu\nNo,Show,1,x@y.z\n"
+CANVAS = "Student,ID,SIS User ID,SIS Login ID,Section,old (1)\n    Points Possible,,,,,5\n" + (
+    '"Doe, Jané",4711,u1,jdoe,A,3\n"Roe, Bob",4712,u2,broe,A,\n"Show, No",1,u3,nshow,A,\n'
+)
+
+
+@pytest.mark.parametrize(
+    "form, text, students, wanted",
+    [
+        (
+            "moodle",
+            MOODLE,
+            ("Jane Doe_99_assignsubmission_file_", "bob.roe@uni.edu", "stranger"),
+            [
+                "Email address,ID number,First name,Last name,01-tiny",
+                "jane@uni.edu,4711,Jané,Doe,3",
+                "bob.roe@uni.edu,4712,Bob,Roe,3",
+            ]
+            + ["x@y.z,1,No,Show,"],
+        ),
+        (
+            "canvas",
+            CANVAS,
+            ("doejane_4711_99_01-tiny", "broe", "stranger"),
+            [
+                "Student,ID,SIS User ID,SIS Login ID,Section,01-tiny",
+                "    Points Possible,,,,,4",
+                '"Doe, Jané",4711,u1,jdoe,A,3',
+            ]
+            + ['"Roe, Bob",4712,u2,broe,A,3', '"Show, No",1,u3,nshow,A,'],
+        ),
+    ],
+)
+def test_grades_for_a_learning_platform(desk, tmp_path, monkeypatch, capsys, form, text, students, wanted):
+    roster = tmp_path / "roster.csv"
+    roster.write_text("\ufeff" + text, encoding="utf-8")
+    assert given(desk, monkeypatch, tmp_path, dict.fromkeys(students, RIGHT), "--roster", roster, "--format", form) == 0
+    assert (tmp_path / "out" / f"{LAB}-{form}.csv").read_text(encoding="utf-8").splitlines() == wanted
+    assert "stranger is not in roster.csv" in capsys.readouterr().out
+    roster.write_text("name\nJane\n")
+    assert given(desk, monkeypatch, tmp_path, {}, "--roster", roster, "--format", form) == 2
+    assert f"is no export of {form}" in capsys.readouterr().err
+    assert given(desk, monkeypatch, tmp_path, {}, "--roster", roster) == 2
+
+
+def test_free_text_is_marked_by_a_person(desk, tmp_path, monkeypatch, capsys):
+    _, hand_in = desk
+    lab = labs.source(LAB)
+    marks = {
+        "grade_id": "why",
+        "grade": True,
+        "solution": True,
+        "locked": False,
+        "points": 3,
+        "schema_version": 3,
+        "task": False,
+    }
+    lab.cells.append(v4.new_markdown_cell("Because.", id="why", metadata={"nbgrader": marks}))
+    nbformat.write(lab, labs.LABS / "solutions" / LAB / f"{LAB}.ipynb")
+
+    def says(text):
+        return lambda cells: cells[-1].update(source=text)
+
+    hand_in("ann.ipynb", RIGHT, says("=1+1, as it\nwas shown"))
+    hand_in("bob.ipynb", RIGHT, says("*Your answer here.*"))
+    path = tmp_path / "out" / f"{LAB}-answers.csv"
+    assert given(desk, monkeypatch, tmp_path, {}) == 0
+    text = path.read_text(encoding="utf-8-sig")
+    assert text.splitlines()[1].startswith("ann,why,3,,,") and "bob" not in text and "Because." in text
+    path.write_text(text.replace("ann,why,3,,,", 'ann,why,3,"2,5",well seen,'), encoding="utf-8")
+    assert given(desk, monkeypatch, tmp_path, {}) == 0
+    assert (rows(tmp_path / "out")["ann"]["why"], rows(tmp_path / "out")["ann"]["total"]) == ("2.5", "5.5")
+    assert rows(tmp_path / "out")["bob"]["why"] == "" and "well seen" in path.read_text(encoding="utf-8-sig")
+    path.write_text(text.replace("ann,why,3,,,", "ann,why,3,4,,"), encoding="utf-8")
+    assert given(desk, monkeypatch, tmp_path, {}) == 2
+    assert "'4' for ann, why, is not from 0 to 3" in capsys.readouterr().err and "ann,why,3,4" in path.read_text()
