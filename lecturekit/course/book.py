@@ -28,6 +28,7 @@ from lecturekit.course.profiles import ROOT, CourseError, select
 DOCUMENTS = (
     "README.md",
     "docs/measured.md",
+    "docs/updating.md",
     "benchmarks/TRIED.md",
     "CONTRIBUTING.md",
     "data/README.md",

@@ -22,7 +22,14 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lecturekit", description="An executable course on deep generative models."
     )
     commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("lab", help="open JupyterLab at the first chapter; further options go to JupyterLab")
+    commands.add_parser(
+        "lab",
+        help="open JupyterLab at the first chapter; --authoring shows the labs' solutions too; other options go to JupyterLab",
+    )
+    release = commands.add_parser("release", help="hand out a lab, without solutions, or later with them")
+    release.add_argument("lab", help="such as 21-vae")
+    release.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    release.add_argument("--solutions", action="store_true")
     run = commands.add_parser("run", help="execute chapters headless into pages")
     run.add_argument("--profile", default="laptop", choices=PROFILES)
     run.add_argument("--out", type=Path, default=ROOT / "build" / "course", help="default: build/course")
@@ -60,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--timeout", type=int, default=120, metavar="S", help="seconds that a cell may take; default: 120"
     )
     grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time; default: half of the cores")
+    grade.add_argument("--again", default="", metavar="STUDENT", help="grade anew though unchanged; '*': all")
+    grade.add_argument("--roster", type=Path, metavar="CSV", help="what a learning platform exported, with --format")
+    grade.add_argument("--format", dest="form", choices=("moodle", "canvas"), help="write grades as it imports them")
+    grade.add_argument("--hide-tests", action="store_true", help="no hidden and private tests in the feedback")
     for command, what in ((run, "chapters"), (refresh, "chapters"), (mutants, "mutants"), (labs, "labs")):
         command.add_argument(f"--{what}", dest="pattern", default="*", metavar="PATTERN", help="such as '21*'")
     return top
@@ -73,8 +84,24 @@ def lab(options: list[str]) -> int:
     url = f"--LabApp.default_url=/lab/tree/chapters/{select()[0].name}"
     with own_kernel(), tempfile.TemporaryDirectory() as folder:
         # In a file that only this user can read, not among the arguments, which every user of the machine can list.
-        secret, token = Path(folder, "token.json"), secrets.token_hex(24)
-        secret.write_text(json.dumps({"IdentityProvider": {"token": token}}))
+        secret, token = Path(folder, "settings.json"), secrets.token_hex(24)
+        settings = {"IdentityProvider": {"token": token}}
+        settings["FileContentsManager"] = {"pre_save_hook": "lecturekit.course.notebooks.before_saving"}
+        if "--authoring" in options:
+            options = [option for option in options if option != "--authoring"]
+        else:  # no solutions, and none of nbgrader's buttons for authors
+            hidden = ["__pycache__", "*.pyc", "*~", ".*", "solutions", "wrong"]
+            settings["ContentsManager"] = {"hide_globs": hidden}
+            parts = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+            off = dict.fromkeys((f"nbgrader.server_extensions.{part}" for part in parts), False)
+            settings["ServerApp"] = {"jpserver_extensions": off}
+            Path(folder, "labconfig").mkdir()
+            Path(folder, "labconfig", "page_config.json").write_text(
+                '{"disabledExtensions": {"@jupyter/nbgrader": true}}'
+            )
+            paths = [folder, os.environ.get("JUPYTER_CONFIG_PATH")]
+            os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))  # own_kernel puts the old one back
+        secret.write_text(json.dumps(settings))
         print(f"Should the page ask for a token: {token}", flush=True)
         config = f"--config={secret}"
         return subprocess.call([sys.executable, "-m", "jupyterlab", config, *server, url, *options])
@@ -89,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if name == "lab":
             return lab(options)
-        where = {"refresh": "run", "test": "checks", "grade": "grading"}.get(name, name)
+        where = {"refresh": "run", "test": "checks", "grade": "grading", "release": "labs"}.get(name, name)
         command = getattr(import_module(f"lecturekit.course.{where}"), name)
         return 0 if command(**vars(asked)) else 1
     except (CourseError, OSError) as error:

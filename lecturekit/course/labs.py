@@ -12,6 +12,7 @@ never edited: labs/student/<lab>/<lab>.ipynb. Beside it stands labs/wrong/<lab>.
 
 import ast
 import os
+import re
 import symtable
 import sysconfig
 import tempfile
@@ -31,6 +32,7 @@ from lecturekit.course import wrong
 from lecturekit.course.profiles import ROOT, CourseError
 
 LABS = ROOT / "labs"
+MARKS = re.compile(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\b")
 
 
 def select(pattern: str = "*") -> list[str]:
@@ -58,6 +60,21 @@ def tests(notebook: NotebookNode) -> dict[str, float]:
     """Points of each task that is graded by running its test cell."""
     graded = [cell for cell in notebook.cells if cell.cell_type == "code" and marked(cell, "grade")]
     return {marked(cell, "grade_id"): float(marked(cell, "points")) for cell in graded}
+
+
+def closed(cell: NotebookNode, where: str) -> None:
+    """CourseError if a graded cell ends in a value: nbgrader would take it for the score, of which 0 is nothing."""
+    try:
+        last = ast.parse(cell.source).body[-1:]
+    except (SyntaxError, ValueError) as error:
+        raise CourseError(f"{where} is no Python: {error}") from None
+    for node in last:
+        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        if isinstance(node, ast.Expr) and getattr(called, "id", None) != "print":
+            line = cell.source.splitlines()[node.lineno - 1]
+            raise CourseError(
+                f"{where} ends in a value, {line!r} in line {node.lineno}, which nbgrader takes for the score: assert it, or set _"
+            )
 
 
 # The students' version
@@ -91,6 +108,9 @@ def generate(lab: str, notebook: NotebookNode, course: Path) -> Path:
         from nbgrader.coursedir import CourseDirectory
     except ModuleNotFoundError:
         raise CourseError("nbgrader is not installed: `make setup`, or install lecturekit[teach]") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and marked(cell, "grade"):
+            closed(cell, f"{lab}, cell {marked(cell, 'grade_id')},")
     folder = course / "solutions" / lab
     folder.mkdir(parents=True)
     if not (course / "gradebook.db").exists():
@@ -107,11 +127,37 @@ def student_versions(pattern: str = "*") -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         for lab in select(pattern):
             notebook = nbformat.read(generate(lab, source(lab), Path(folder)), as_version=4)
+            unsolved = False
             for cell in notebook.cells:
                 cell.metadata.get("nbgrader", {}).pop(
                     "checksum", None
                 )  # nbgrader takes the gradebook's, never this one
+                unsolved |= cell.cell_type == "code" and bool(marked(cell, "solution"))
+                if unsolved and cell.cell_type == "code":  # Run All goes on behind a task that is not solved yet
+                    cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "raises-exception"]
             yield lab, nbformat.writes(notebook) + "\n"
+
+
+def solved(notebook: NotebookNode) -> NotebookNode:
+    """A lab as it may be handed out when all is over: with solutions and hidden tests, without the lines that mark them."""
+    for cell in notebook.cells:
+        lines = [line for line in cell.source.splitlines() if not MARKS.match(line)]
+        cell.source = "\n".join(lines)
+    return notebook
+
+
+def release(lab: str, out: Path, solutions: bool = False) -> bool:
+    """Write a lab for students into <out>/<lab>.ipynb, or, into <out>/<lab>-solutions.ipynb, with solutions."""
+    source(lab)
+    text = nbformat.writes(solved(source(lab))) + "\n" if solutions else dict(student_versions(lab))[lab]
+    path = out / f"{lab}{'-solutions' if solutions else ''}.ipynb"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CourseError(f"cannot write into {out} ({error.strerror}); choose another folder by --out") from None
+    print(path)
+    return True
 
 
 # Wrong answers, executed here: a kernel for each would take minutes

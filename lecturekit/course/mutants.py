@@ -71,7 +71,13 @@ def _verdicts(root: Path, trials: list[tuple[list[str], Wrong | None]]) -> list[
             except CourseError as error:
                 found[number] = "does not apply", str(error)
                 continue
-            job = {"root": str(root), "folder": str(Path(folder, str(number))), "write": write, "seconds": TIMEOUT}
+            job = {
+                "do": "tests",
+                "root": str(root),
+                "folder": str(Path(folder, str(number))),
+                "write": write,
+                "seconds": TIMEOUT,
+            }
             jobs.append((number, job | {"arguments": [*PYTEST, *tests]}))
         script = [sys.executable, str(Path(__file__).with_name("forks.py")), "2", *IMPORTED]
         env = os.environ | {"OMP_NUM_THREADS": "1"}  # two run at a time

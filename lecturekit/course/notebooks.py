@@ -86,6 +86,16 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def before_saving(path: str, model: dict, contents_manager=None) -> None:
+    """Jupyter's pre_save_hook: opening a notebook and saving it leaves the file as it was.
+
+    A kernel tells its version of Python, which would go into the notebook's metadata, and the next pull would be refused.
+    """
+    metadata = (model.get("content") or {}).get("metadata", {}) if model.get("type") == "notebook" else {}
+    if metadata.get("kernelspec", {}).get("name") == KERNELSPEC["name"]:
+        metadata |= {"kernelspec": dict(KERNELSPEC), "language_info": dict(LANGUAGE)}
+
+
 def clean(notebook: NotebookNode) -> NotebookNode:
     """In place: tidied, and without anything that belongs to one run or one machine; what is committed."""
     tidy(notebook)
