@@ -25,6 +25,7 @@ from io import StringIO
 from pathlib import Path
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
@@ -65,8 +66,8 @@ def tests(notebook: NotebookNode) -> dict[str, float]:
 def closed(cell: NotebookNode, where: str) -> None:
     """CourseError if a graded cell ends in a value: nbgrader would take it for the score, of which 0 is nothing."""
     try:
-        last = ast.parse(cell.source).body[-1:]
-    except (SyntaxError, ValueError) as error:
+        last = ast.parse(TransformerManager().transform_cell(cell.source)).body[-1:]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CourseError(f"{where} is no Python: {error}") from None
     for node in last:
         called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
