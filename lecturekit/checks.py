@@ -10,7 +10,7 @@ Each gives back what it was given, so that a constructor says once what its argu
 ([0.5, 0], 0.1)
 >>> one_of(["minimax", "least-squares"], game="minimax"), made_by(activation=torch.nn.Tanh).__name__
 ('minimax', 'Tanh')
->>> tensor(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
+>>> floats(a=torch.ones(2)), labels(torch.tensor([True, False]), classes=2, n=2)
 (tensor([1., 1.]), tensor([1, 0]))
 >>> with trusted():  # in the loop of `fit`, which has looked at all data before it began: nothing waits for the device
 ...     labels(torch.tensor([7]), classes=3)
@@ -33,7 +33,7 @@ _trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 
 @contextmanager
 def trusted() -> Iterator[None]:
-    """Within, `items` and `labels` take data for granted."""
+    """Within, `items`, `labels` and `floats` take data for granted."""
     token = _trusted.set(True)
     try:
         yield
@@ -96,7 +96,7 @@ def number(
             bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
             problem = f"{name} must be a finite number {bounds}".rstrip()
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
-        return value
+        return value if isinstance(value, int | float | Tensor) else float(value)
 
     return _each(named, check)
 
@@ -128,7 +128,8 @@ def made_by(**named: Any) -> Any:
 
     def check(name, value):
         if not callable(value) or isinstance(value, torch.nn.Module):
-            raise TypeError(f"{name} must be a class or a function that makes one, such as nn.ReLU, not {_said(value)}")
+            such = "such as nn.ReLU or torch.optim.Adam"
+            raise TypeError(f"{name} must be a class or a function that makes one, {such}, not {_said(value)}")
         return value
 
     return _each(named, check)
@@ -144,6 +145,15 @@ def tensor(**named: Any) -> Any:
         return value
 
     return _each(named, check)
+
+
+def floats(**named: Any) -> Any:
+    """Tensors of floating-point numbers, at least one, so that they have a mean."""
+    for name, value in named.items():
+        if not _trusted.get() and (not tensor(**{name: value}).is_floating_point() or value.numel() == 0):
+            what = f"{value.dtype} of shape {tuple(value.shape)}"
+            raise ValueError(f"{name} must be a tensor of floating-point numbers, at least one, not {what}")
+    return _each(named, lambda name, value: value)
 
 
 def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:
@@ -212,6 +222,7 @@ def _said(value: Any) -> str:
     """A value in few words."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}" if value.ndim else f"tensor({value.item()!r})"
-    text = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+    text = " ".join(repr(value).split())
+    text = text if len(text) <= 60 else text[:57] + "..."
     plain = isinstance(value, bool | int | float | str | tuple | list | None)
     return text if plain else f"{text}, a {type(value).__name__}"

@@ -7,7 +7,7 @@ its players are, what each of them moves and which loss each descends; `fit` pla
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -239,10 +239,11 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @contextmanager
-def evaluating(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
+def evaluating(model: nn.Module, seed: int | None = 0) -> Iterator[torch.device]:
     """Look at a model without disturbing it: eval mode, no gradients, random numbers of its own; gives its device.
 
-    Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were.
+    Afterwards every module is in the mode in which it was, and the caller's random numbers are where they were; with
+    seed=None they are drawn from, as `sample` does it.
 
     >>> model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
     >>> with evaluating(model):
@@ -255,7 +256,7 @@ def evaluating(model: nn.Module, seed: int = 0) -> Iterator[torch.device]:
     device = device_of(model)
     model.eval()
     try:
-        with own_rng(device, seed), torch.no_grad():
+        with nullcontext() if seed is None else own_rng(device, seed), torch.no_grad():
             yield device
     finally:
         for module, mode in modes.items():

@@ -20,6 +20,7 @@ A norm ||.||_1 is taken per pixel, as the authors' code takes it: a mean over al
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -28,11 +29,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.adversarial import losses
 from lecturekit.adversarial.dcgan import initialize
-from lecturekit.adversarial.gan import adam, check_signed
-from lecturekit.model import Batch, GenerativeModel, Player, Terms
+from lecturekit.adversarial.gan import Signed, adam, tried
+from lecturekit.model import Batch, Player, Terms, evaluating
 
 OTHER = {"a": "b", "b": "a"}
 EXAMPLES = 64  # images of A that a model keeps, to have something to translate when it is sampled
@@ -58,12 +59,12 @@ def generator(event_shape: Sequence[int], width: int = 64, blocks: int = 9, down
     >>> generator((3, 32, 32), width=4, blocks=1)(torch.zeros(2, 3, 48, 40)).shape  # larger ones, too
     torch.Size([2, 3, 48, 40])
     """
-    channels, *size = event_shape
+    channels, *size = checks.shape(event_shape, 3)
+    width, (blocks, downs) = checks.whole(width=width), checks.whole(0, blocks=blocks, downs=downs)
     # padding by reflection needs more pixels than it adds: 3 at the image, 1 at the innermost map
-    if min(size) < max(4, 2 * 2**downs) or any(side % 2**downs for side in size):
+    if min(size) < (least := max(4, 2 * 2**downs)) or any(side % 2**downs for side in size):
         raise ValueError(
-            f"{downs} halvings want sides of at least {max(4, 2 * 2**downs)} pixels that {2**downs} divides, not "
-            f"{size[0]} x {size[1]}; give fewer downs, or pad the images"
+            f"{downs} halvings (downs) want sides of at least {least} pixels that {2**downs} divides, not {size[0]} x {size[1]}"
         )
     # no bias where a norm follows: it would be subtracted again
     norm = lambda n: [nn.InstanceNorm2d(n), nn.ReLU()]
@@ -87,7 +88,8 @@ def discriminator(event_shape: Sequence[int], width: int = 64, layers: int = 3) 
     >>> discriminator((3, 64, 64), width=4)(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 1, 6, 6])
     """
-    channels, *size = event_shape
+    channels, *size = checks.shape(event_shape, 3)
+    width, layers = checks.whole(width=width), checks.whole(0, layers=layers)
     net, before = [], channels
     for i in range(layers + 1):
         stride, after = 1 + (i < layers), width * min(2**i, 8)
@@ -97,7 +99,7 @@ def discriminator(event_shape: Sequence[int], width: int = 64, layers: int = 3) 
         before = after
     if min(size) < 2:  # the norm wants two numbers at least, the last kernel two pixels a side
         raise ValueError(
-            f"a discriminator with {layers} layers leaves nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
+            f"{layers} layers leave nothing of {event_shape[1]} x {event_shape[2]} pixels; give fewer layers"
         )
     return initialize(nn.Sequential(*net, nn.Conv2d(before, 1, 4, padding=1)))
 
@@ -135,28 +137,26 @@ class ImagePool(nn.Module):
 
     def __init__(self, size: int, event_shape: Sequence[int]):
         super().__init__()
-        self.size = size
-        self.register_buffer("images", torch.zeros(size, *event_shape))
+        self.size = checks.whole(0, pool=size)
+        self.register_buffer("images", torch.zeros(self.size, *checks.shape(event_shape)))
         self.register_buffer("count", torch.tensor(0))
 
     @torch.no_grad()
     def forward(self, fakes: Tensor) -> Tensor:
+        checks.items(fakes, self.images.shape[1:], "ImagePool")
         if not self.training or self.size == 0:
             return fakes
         n, device = min(len(fakes), self.size), fakes.device
         new, full = fakes[:n].to(self.images), self.count >= self.size  # nothing here waits for the device
-        places = torch.where(
-            full,
-            torch.randperm(self.size, device=device)[:n],
-            (self.count + torch.arange(n, device=device)) % self.size,
-        )
+        free = (self.count + torch.arange(n, device=device)) % self.size
+        places = torch.where(full, torch.randperm(self.size, device=device)[:n], free)
         old, heads = self.images[places], torch.rand(n, *[1] * (fakes.ndim - 1), device=device) < 0.5
         self.images[places] = torch.where(heads | ~full, new, old)
         self.count.add_(n).clamp_(max=self.size)
         return torch.cat([torch.where(heads & full, old, new), fakes[n:].to(new)])
 
 
-class CycleGAN(GenerativeModel):
+class CycleGAN(Signed):
     """Two generators and two discriminators on unpaired images of two domains, A and B, of one shape.
 
     Train it on two streams: fit(model, {"x": images of A, "b": images of B}, ...), images from -1 to 1
@@ -194,55 +194,61 @@ class CycleGAN(GenerativeModel):
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
-        if not 0 <= decay <= 1:
-            raise ValueError(f"decay is a share of the training, from 0 to 1, not {decay}")
-        if len(event_shape) != 3 and None in (generators, discriminators):
-            raise ValueError(f"items of shape {tuple(event_shape)} are no images: give generators= and discriminators=")
-        self.event_shape = tuple(event_shape)
-        to_b, to_a = generators or (generator(event_shape, width, blocks, downs) for _ in "ba")
-        of_a, of_b = discriminators or (discriminator(event_shape, width, layers) for _ in "ab")
+        self.cycle, self.identity = checks.number(0, cycle=cycle, identity=identity)
+        self.decay, self.optimizer = checks.number(0, 1, decay=decay), checks.made_by(optimizer=optimizer)
+        self.event_shape = checks.shape(event_shape)
+        if len(self.event_shape) != 3 and None in (generators, discriminators):
+            raise ValueError(f"items of shape {self.event_shape} are no pictures: give generators= and discriminators=")
+        if generators is None:
+            generators = [generator(event_shape, width, blocks, downs) for _ in "ba"]
+        if discriminators is None:
+            discriminators = [discriminator(event_shape, width, layers) for _ in "ab"]
+        for name, two in (("generators", generators), ("discriminators", discriminators)):
+            if not isinstance(two, Sequence | nn.ModuleList) or [isinstance(n, nn.Module) for n in two] != [True, True]:
+                raise TypeError(f"{name} must be a list of two networks, not {two!r}")
         # by the domain to which a generator leads, and whose images a discriminator distinguishes from fakes
-        self.generators, self.discriminators = (
-            nn.ModuleDict({"b": to_b, "a": to_a}),
-            nn.ModuleDict({"a": of_a, "b": of_b}),
-        )
-        self.pools = nn.ModuleDict({domain: ImagePool(pool, event_shape) for domain in OTHER})
-        self.cycle, self.identity, self.decay, self.optimizer = cycle, identity, decay, optimizer
-        self.register_buffer("examples", torch.zeros(EXAMPLES, *event_shape))
+        self.generators = nn.ModuleDict(zip("ba", generators, strict=True))
+        self.discriminators = nn.ModuleDict(zip("ab", discriminators, strict=True))
+        self.pools = nn.ModuleDict({domain: ImagePool(pool, self.event_shape) for domain in OTHER})
+        self.register_buffer("examples", torch.zeros(EXAMPLES, *self.event_shape))
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images that do not run from -1 to 1."""
-        super().check(x, y)
-        check_signed(self, x)
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Images of B, the stream "b", are looked at as those of A are."""
+        super().check(x, y, None if stream == "b" else stream)
 
     def domains(self, batch: Batch) -> dict[str, Tensor]:
-        """{"a": (n, *event_shape), "b": (m, *event_shape)}; ValueError where there is no b, or one of another shape."""
-        if "b" not in batch.streams:
+        """{"a": (n, *event_shape), "b": (m, *event_shape)}; ValueError where there is no b, or no a before it."""
+        if "b" not in batch.streams or batch["b"].x is batch.x:
             raise ValueError(
-                'CycleGAN learns from two streams: fit(model, {"x": images of A, "b": images of B}, ...), and there '
-                f"are {sorted(batch.streams)}"
+                'CycleGAN learns from two streams, that of A first: fit(model, {"x": images of A, "b": images of B}, ...); '
+                f"these are {list(batch.streams)}"
             )
-        a, b = batch.x, batch["b"].x
-        if a.shape[1:] != b.shape[1:]:
-            raise ValueError(
-                f"the images of A have shape {tuple(a.shape[1:])} and those of B {tuple(b.shape[1:])}; bring both to one "
-                "shape, for example data.folder(path, size=(3, 64, 64))"
-            )
-        return {"a": a, "b": b}
+        return {"a": batch.x, "b": batch["b"].x}
 
     def start(self, draw: Callable[[int], Batch]) -> None:
-        """Look at images of B, as `check` looks at those of A, and keep some of A for `sample`."""
+        """Look at images of B, as those of A have been looked at; try all networks; keep images of A for `sample`."""
         real = self.domains(draw(EXAMPLES))
         self.check(real["b"])
+        if real["b"].min() >= 0:  # bright ones, or all are on another scale
+            self.check_scale(self.domains(draw(64 * EXAMPLES))["b"])
+        with evaluating(self):
+            for i, d in enumerate("ab"):
+                tried(f"generators[{1 - i}]", partial(self.generate, d), real[OTHER[d]][:3], shape=self.event_shape)
+                tried(f"discriminators[{i}]", partial(self.discriminate, d), real[d][:3])
         self.examples.copy_(real["a"][torch.arange(EXAMPLES, device=real["a"].device) % len(real["a"])])
 
     def generate(self, domain: str, x: Tensor) -> Tensor:
         """x of the other domain, translated; gradients flow."""
-        return nets.full_precision(self.generators[domain](x))
+        return nets.full_precision(self.generators[checks.one_of(OTHER, domain=domain)](self._given(x)))
 
     def discriminate(self, domain: str, x: Tensor) -> Tensor:
         """What a discriminator says of x: near 1 for images of its domain, near 0 for fakes; a number or a map for each."""
-        return nets.full_precision(self.discriminators[domain](x))
+        return nets.full_precision(self.discriminators[checks.one_of(OTHER, domain=domain)](self._given(x)))
+
+    def _given(self, x):
+        images = len(self.event_shape) == 3 and getattr(x, "ndim", 0) == 4  # which may be larger than event_shape
+        shape = (self.event_shape[0], *x.shape[2:]) if images else self.event_shape
+        return checks.items(x, shape, "CycleGAN").to(self.examples.dtype)
 
     def generators_loss(self, batch: Batch) -> Terms:
         """Also logged, without weights and summed over both directions: "adversarial", "cycle" and, if used, "identity"."""
@@ -284,20 +290,20 @@ class CycleGAN(GenerativeModel):
             for name, (nets, loss) in moves.items()
         ]
 
-    @torch.no_grad()
     def translate(self, x: Float[Tensor, " n *event"], to: str = "b") -> Float[Tensor, " n *event"]:
-        """Images of the other domain as images of `to`, "a" or "b"; larger ones than those of the training, too."""
+        """Images of the other domain as images of `to`, "a" or "b", in eval mode; larger ones than in the training, too."""
         if to not in OTHER:
             raise ValueError(f'to={to!r}: images are translated to "a" or to "b"')
-        found = self.generate(to, x)
+        with evaluating(self, seed=None):
+            found = self.generate(to, x)
         if found.shape != x.shape:
-            raise ValueError(
-                f"images of {tuple(x.shape[2:])} pixels came back as {tuple(found.shape[2:])}; pad them first"
-            )
+            raise ValueError(f"images {tuple(x.shape[2:])} came back as {tuple(found.shape[2:])}; pad them first")
         return found
 
-    @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """(n, *event_shape): images of A that the model has kept from its training, at random, translated to B."""
+        n, _ = self.asked(n, y)
+        if n and not self.started:
+            raise ValueError("not trained yet, so that no pictures of A have been kept: translate(x) takes yours")
         chosen = torch.randint(EXAMPLES, (n,), device=self.examples.device)
         return self.translate(self.examples[chosen])

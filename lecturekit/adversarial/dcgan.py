@@ -23,6 +23,7 @@ from itertools import pairwise
 
 from torch import nn
 
+from lecturekit import checks
 from lecturekit.adversarial.gan import GAN
 
 
@@ -32,14 +33,14 @@ def scales(event_shape: Sequence[int]) -> tuple[list[tuple[int, int]], int]:
     >>> scales((3, 64, 64))
     ([(64, 64), (32, 32), (16, 16), (8, 8), (4, 4)], 3)
     """
-    channels, *size = event_shape
+    channels, *size = checks.shape(event_shape, 3)
     sizes = [tuple(size)]
     while all(side % 2 == 0 and side > 7 for side in sizes[-1]):
         sizes.append(tuple(side // 2 for side in sizes[-1]))
     if len(sizes) < 2 or max(sizes[-1]) > 7:
         raise ValueError(
-            f"a DCGAN halves the image until at most 7 pixels are left of each side, which {size[0]} x {size[1]} does not "
-            "allow; 28, 32, 40, 48, 56 and 64 do"
+            "a DCGAN halves the image, both sides equally often, until at most 7 pixels are left of each, which "
+            f"{size[0]} x {size[1]} does not allow; squares of 28, 32, 40, 48, 56 and 64 do"
         )
     return sizes, channels
 
@@ -49,7 +50,7 @@ def generator(event_shape: Sequence[int], latent: int = 100, width: int = 64) ->
 
     The map before the image has `width` channels, each one before it twice as many.
     """
-    sizes, channels = scales(event_shape)
+    (sizes, channels), (latent, width) = scales(event_shape), checks.whole(latent=latent, width=width)
     steps = len(sizes) - 1
     widths = [width * 2**i for i in reversed(range(steps))]
     first = (widths[0], *sizes[-1])
@@ -65,7 +66,7 @@ def discriminator(event_shape: Sequence[int], width: int = 64, normalize: bool =
 
     normalize=False leaves out the norms, as a critic with a gradient penalty needs it.
     """
-    sizes, channels = scales(event_shape)
+    (sizes, channels), width = scales(event_shape), checks.whole(width=width)
     widths = [channels, *(width * 2**i for i in range(len(sizes) - 1))]
     layers = []
     for i, (a, b) in enumerate(pairwise(widths)):
@@ -110,4 +111,4 @@ class DCGAN(GAN):
         **options,
     ):
         nets = generator(event_shape, latent, width), discriminator(event_shape, width)
-        super().__init__(event_shape, latent, *nets, game, **options)
+        super().__init__(event_shape, latent, *nets, game, hidden=1, **options)  # hidden is no option here

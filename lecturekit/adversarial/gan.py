@@ -13,15 +13,16 @@ samples from data.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from lecturekit import nets
+from lecturekit import checks, nets
 from lecturekit.adversarial import losses
-from lecturekit.model import Batch, GenerativeModel, Player, Terms
+from lecturekit.model import Batch, GenerativeModel, Player, Terms, evaluating
 
 # what G descends, and what D does
 GAMES = {
@@ -40,26 +41,56 @@ def adam(parameters: list[nn.Parameter]) -> Optimizer:
     return Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
-def check_signed(model: GenerativeModel, x: Tensor) -> None:
-    """ValueError for images that do not run from -1 to 1.
+class Signed(GenerativeModel):
+    """A model whose images run from -1 to 1 (view="signed"); its points may be anywhere.
 
-    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.rand(5, 1, 4, 4) * 2 - 1)
-    >>> check_signed(GAN((1, 4, 4), hidden=8), torch.ones(5, 1, 4, 4))
+    >>> bright = torch.rand(5, 1, 4, 4)
+    >>> GAN((1, 4, 4), hidden=8).check(bright)  # each may be one of a set that runs from -1 to 1
+    >>> GAN((1, 4, 4), hidden=8).check_scale(bright.round())  # but there is no such set if all are
     Traceback (most recent call last):
         ...
-    ValueError: GAN wants images from -1 to 1 (view="signed"), and these run from 1 to 1
+    ValueError: GAN wants images from -1 to 1 (view="signed"), and these run from 0 to 1
     """
-    if len(model.event_shape) == 3 and (x.min() >= 0 or x.abs().max() > 1):
-        raise ValueError(
-            f'{type(model).__name__} wants images from -1 to 1 (view="signed"), and these run from {x.min():.4g} to '
-            f"{x.max():.4g}"
-        )
+
+    def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
+        """Also ValueError for images beyond -1 or 1."""
+        super().check(x, y, stream)
+        if stream is None and len(self.event_shape) == 3 and len(x) and (x.min() < -1 or x.max() > 1):
+            raise self._scale(x)
+
+    def check_scale(self, x: Tensor) -> None:
+        """ValueError for images none of which goes below 0."""
+        if len(self.event_shape) == 3 and len(x) and x.min() >= 0:
+            raise self._scale(x)
+
+    def _scale(self, x):
+        runs = f"{x.min():.4g} to {x.max():.4g}"
+        return ValueError(f'{type(self).__name__} wants images from -1 to 1 (view="signed"), and these run from {runs}')
 
 
-class GAN(GenerativeModel):
+def tried(name: str, net: Callable[..., Tensor], *given, shape: tuple[int, ...] | None = None) -> Tensor:
+    """What a network makes of what it is given; ValueError unless that is items of a shape or, without one, logits of items.
+
+    >>> tried("generator", nn.Linear(2, 5), torch.zeros(4, 2), shape=(3,))
+    Traceback (most recent call last):
+        ...
+    ValueError: generator must give items of shape (3,), and gives (5,)
+    """
+    try:
+        gives = (found := net(*given)).shape
+    except Exception as error:
+        raise ValueError(f"{name} fails on what the game gives it: {error}") from error
+    if shape is not None and gives[1:] != shape:
+        raise ValueError(f"{name} must give items of shape {shape}, and gives {tuple(gives[1:])}")
+    if shape is None and gives[:1] != given[0].shape[:1]:
+        raise ValueError(f"{name} must give each of {len(given[0])} items a logit or a map of them, not {tuple(gives)}")
+    return found
+
+
+class GAN(Signed):
     """A generator and a discriminator, each any network.
 
-    event_shape: the shape of an item. Images go from -1 to 1 (view="signed").
+    event_shape: of points, (D,), or of images, (C, H, W), which run from -1 to 1 (view="signed"); others with a `generator`.
     latent: the dimension of the noise z, a standard Gaussian.
     generator: (n, latent) -> (n, *event_shape). discriminator: (n, *event_shape) -> logits, (n,), (n, 1) or a map of
         them. By default nets with two hidden layers of `hidden` units, the generator's ending in tanh if items are images.
@@ -90,26 +121,35 @@ class GAN(GenerativeModel):
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
-        if game not in GAMES:
-            raise ValueError(f"unknown game {game!r}; there are {', '.join(GAMES)}")
-        self.event_shape, self.latent = tuple(event_shape), latent
-        size = math.prod(event_shape)
-        self.generator = generator or nn.Sequential(
-            nets.mlp([latent, hidden, hidden, size]),
-            nn.Tanh() if len(self.event_shape) == 3 else nn.Identity(),
-            nn.Unflatten(1, self.event_shape),
-        )
-        leaky = lambda: nn.LeakyReLU(0.2)
-        self.discriminator = discriminator or nn.Sequential(
-            nn.Flatten(), nets.mlp([size, hidden, hidden, 1], leaky), nn.Flatten(0)
-        )
-        self.game, self.turns, self.targets, self.optimizer = game, turns, tuple(targets), optimizer
-        self.register_buffer("origin", torch.zeros(latent), persistent=False)
+        self.event_shape = checks.shape(event_shape)
+        self.latent, self.turns, hidden = checks.whole(latent=latent, turns=turns, hidden=hidden)
+        self.game, self.optimizer = checks.one_of(GAMES, game=game), checks.made_by(optimizer=optimizer)
+        GAMES[game][1](torch.zeros(1), torch.zeros(1), targets)  # which looks at the targets
+        self.targets = tuple(map(float, targets))
+        if self.targets[0] <= self.targets[1]:
+            raise ValueError(f"targets are for real items and for fakes, the first above the second, not {targets}")
+        size, last = math.prod(self.event_shape), nn.Tanh() if len(self.event_shape) == 3 else nn.Identity()
+        if generator is None and len(self.event_shape) not in (1, 3):
+            raise ValueError(f"event_shape must be (D,) or (C, H, W), not {self.event_shape}, or give a generator=")
+        if generator is None:
+            net = nets.mlp([self.latent, hidden, hidden, size])
+            generator = nn.Sequential(net, last, nn.Unflatten(1, self.event_shape))
+        if discriminator is None:
+            net = nets.mlp([size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
+            discriminator = nn.Sequential(nn.Flatten(), net, nn.Flatten(0))
+        for name, net in (("generator", generator), ("discriminator", discriminator)):
+            if not isinstance(net, nn.Module):
+                raise TypeError(f"{name} must be a network, an nn.Module, not {net!r}")
+            setattr(self, name, net)
+        self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
 
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images that do not run from -1 to 1."""
-        super().check(x, y)
-        check_signed(self, x)
+    def start(self, draw: Callable[[int], Batch]) -> None:
+        """Try both networks on three items: ValueError for those that cannot play."""
+        batch = draw(3)
+        with evaluating(self):
+            given = self.condition(batch)
+            fakes = tried("generator", self.fakes, len(batch), *given, shape=self.event_shape)
+            tried("discriminator", self.discriminate, fakes, *given)
 
     def condition(self, batch: Batch) -> tuple:
         """What both networks are given beside the noise or the item: nothing, except in a conditional GAN."""
@@ -117,7 +157,7 @@ class GAN(GenerativeModel):
 
     def noise(self, n: int) -> Float[Tensor, "n latent"]:
         """z: n draws from the standard Gaussian."""
-        return torch.randn(n, self.latent, device=self.origin.device, dtype=self.origin.dtype)
+        return torch.randn(checks.whole(0, n=n), self.latent, device=self.origin.device, dtype=self.origin.dtype)
 
     def fakes(self, n: int, *given) -> Tensor:
         """(n, *event_shape) of generated items, through which gradients flow to it."""
@@ -125,6 +165,7 @@ class GAN(GenerativeModel):
 
     def discriminate(self, x: Tensor, *given) -> Tensor:
         """The discriminator's logits: log D / (1 - D)."""
+        x = checks.items(x, self.event_shape, type(self).__name__).to(self.origin.dtype)
         return nets.full_precision(self.discriminator(x, *given))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -147,18 +188,14 @@ class GAN(GenerativeModel):
 
     def players(self) -> list[Player]:
         """The discriminator, then the generator."""
+        player = partial(Player, optimizer=self.optimizer)
         return [
-            Player(
-                name="discriminator",
-                moves=self.discriminator,
-                loss=self.discriminator_loss,
-                turns=self.turns,
-                optimizer=self.optimizer,
-            ),
-            Player(name="generator", moves=self.generator, loss=self.generator_loss, optimizer=self.optimizer),
+            player(name="discriminator", moves=self.discriminator, loss=self.discriminator_loss, turns=self.turns),
+            player(name="generator", moves=self.generator, loss=self.generator_loss),
         ]
 
-    @torch.no_grad()
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """(n, *event_shape): noise through the generator."""
-        return nets.full_precision(self.fakes(n))
+        """(n, *event_shape): noise through the generator, in eval mode."""
+        n, y = self.asked(n, y)
+        with evaluating(self, seed=None):
+            return nets.full_precision(self.fakes(n, *(() if y is None else (y,))))

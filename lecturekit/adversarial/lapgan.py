@@ -36,9 +36,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lecturekit import nets
-from lecturekit.adversarial.gan import GAN, adam, check_signed
-from lecturekit.model import Batch, GenerativeModel, Player
+from lecturekit import checks, nets
+from lecturekit.adversarial.gan import GAN, Signed, adam
+from lecturekit.model import Batch, Player, evaluating
 
 
 def reduce(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h/2 w/2"]:
@@ -51,14 +51,26 @@ def expand(x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c 2*h 2*w"]:
     return F.interpolate(x, [2 * side for side in x.shape[2:]], mode="bilinear")
 
 
+def shapes(event_shape: Sequence[int], levels: int) -> list[tuple[int, ...]]:
+    """(C, h, w) on every level of a pyramid, finest first; ValueError for sides that cannot be halved so often.
+
+    >>> shapes((1, 28, 20), levels=3)
+    [(1, 28, 20), (1, 14, 10), (1, 7, 5)]
+    """
+    (channels, h, w), levels = checks.shape(event_shape, 3), checks.whole(levels=levels)
+    if h % 2 ** (levels - 1) or w % 2 ** (levels - 1):
+        raise ValueError(f"{levels} levels halve an image {levels - 1} times, which {h} x {w} pixels do not allow")
+    return [(channels, h // 2**k, w // 2**k) for k in range(levels)]
+
+
 def images(x: Float[Tensor, "batch c h w"], levels: int) -> list[Tensor]:
     """The Gaussian pyramid I_0 = x, ..., I_K, K = levels - 1.
 
     >>> [tuple(image.shape[2:]) for image in images(torch.zeros(2, 1, 28, 28), levels=3)]
     [(28, 28), (14, 14), (7, 7)]
     """
-    found = [x]
-    while len(found) < levels:
+    found = [checks.floats(x=x)]
+    for _ in shapes(x.shape[1:], levels)[1:]:
         found.append(reduce(found[-1]))
     return found
 
@@ -161,17 +173,14 @@ class Stage(GAN):
             left = [(side - 9) // 2 + 1 for side in size]  # after a 5 x 5 without padding, and another with stride 2
             d = nn.Sequential(nn.Conv2d(planes, width, 5), nn.ReLU(), nn.Conv2d(width, width, 5, stride=2), nn.ReLU())
             d.extend([nn.Flatten(), nn.Dropout(), nn.Linear(width * left[0] * left[1], 1), nn.Flatten(0)])
-            players = (
-                ConditionalConvNet(g, event_shape, classes, True),
-                ConditionalConvNet(d, event_shape, classes, False),
-            )
+            players = [ConditionalConvNet(net, event_shape, classes, net is g) for net in (g, d)]
         super().__init__(event_shape, latent, *players, game=game, optimizer=optimizer)
-        self.coarsest, self.classes = coarsest, classes
+        self.coarsest, self.classes = coarsest, classes or None
 
     def condition(self, batch: Batch) -> tuple:
         """low (n, C, h, w), except at the coarsest level, and the labels (n,), if there are classes."""
-        low = () if self.coarsest else (batch["low"].x,)
-        return (*low, batch.y) if self.classes else low
+        low = () if self.coarsest else (batch["low"].x.to(self.origin.dtype),)
+        return (*low, checks.labels(batch.y, self.classes, len(batch))) if self.classes else low
 
     def noise(self, n: int) -> Tensor:
         """Uniform from -1 to 1, as in [1]: (n, latent) numbers, or one plane (n, 1, h, w)."""
@@ -179,14 +188,14 @@ class Stage(GAN):
         return 2 * torch.rand(n, *shape, device=self.origin.device, dtype=self.origin.dtype) - 1
 
 
-class LAPGAN(GenerativeModel):
+class LAPGAN(Signed):
     """A pyramid of games, all of them players of one: two on each level, named after its size.
 
     event_shape: (C, H, W); H and W must be even on every level but the coarsest, images run from -1 to 1.
     levels: images in the pyramid: 28, 14 and 7 pixels for three.
     latent: dimensions of the coarsest level's noise; finer levels have a plane of it.
     width: channels of the finer levels' nets. hidden: units of the coarsest generator; its discriminator has half of them.
-    classes: how many, for networks that are given the class; 0 for none.
+    classes: how many, for networks that are given the class; None for none.
     game, optimizer: as in GAN. The widths are those of the code published with [1].
 
     >>> model = LAPGAN((1, 28, 28), levels=2, latent=10, width=4, hidden=8, classes=3)
@@ -203,34 +212,24 @@ class LAPGAN(GenerativeModel):
         latent: int = 100,
         width: int = 64,
         hidden: int = 1200,
-        classes: int = 0,
+        classes: int | None = None,
         game: str = "non-saturating",
         optimizer: Callable[[list[nn.Parameter]], Optimizer] = adam,
     ):
         super().__init__()
-        self.event_shape, self.levels, self.classes = tuple(event_shape), levels, classes
-        channels, *size = event_shape
-        shapes = [(channels, *(side // 2**k for side in size)) for k in range(levels)]
-        if levels < 1 or any(side % 2 ** (levels - 1) for side in size):
+        sizes = shapes(event_shape, levels)
+        self.event_shape, self.levels = sizes[0], len(sizes)
+        if levels > 1 and min(sizes[-2][1:]) < 9:
             raise ValueError(
-                f"{levels} levels halve an image {levels - 1} times, which {size[0]} x {size[1]} pixels do not allow"
+                "the discriminators of all but the coarsest level look through windows of 9 pixels, and one would look at "
+                f"{sizes[-2][1]} x {sizes[-2][2]}: take fewer levels than {levels}"
             )
-        if levels > 1 and min(shapes[-2][1:]) < 9:
-            raise ValueError(
-                f"the discriminators of all but the coarsest level look through windows of 9 pixels, and the next to coarsest images "
-                f"would have {shapes[-2][1]} x {shapes[-2][2]}: take fewer levels than {levels}"
-            )
+        classes, hidden = checks.whole(0, classes=classes or 0), checks.whole(2, hidden=hidden)
+        self.classes, (latent, width) = classes or None, checks.whole(latent=latent, width=width)
         self.stages = nn.ModuleList(
-            Stage(shape, k == levels - 1, latent, width, hidden, classes, game, optimizer)
-            for k, shape in enumerate(shapes)
+            Stage(shape, k == self.levels - 1, latent, width, hidden, classes, game, optimizer)
+            for k, shape in enumerate(sizes)
         )
-
-    def check(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Also ValueError for images that do not run from -1 to 1, and for absent or unknown labels."""
-        super().check(x, y)
-        check_signed(self, x)
-        if self.classes and (y is None or y.min() < 0 or y.max() >= self.classes):
-            raise ValueError(f"this LAPGAN has classes: give it labels from 0 to {self.classes - 1} with the images")
 
     def at(self, batch: Batch, k: int) -> Batch:
         """What the game of level k is played on: its images, and their low. Every player of a round asks, one computes."""
@@ -260,22 +259,21 @@ class LAPGAN(GenerativeModel):
 
         y: (n,) labels, if the model has classes. image: (n, C, h, w), of the size of a level, to begin with: it comes first.
         """
-        if (y is None) == bool(self.classes):
-            raise ValueError(
-                f"this LAPGAN has {self.classes or 'no'} classes: y={'None' if y is None else 'labels'} given"
-            )
+        n, y = self.asked(n, y)
         sizes = [stage.event_shape for stage in self.stages]
-        if image is not None and image.shape[1:] not in sizes:
+        if image is not None and checks.tensor(image=image).shape[1:] not in sizes:
             raise ValueError(f"no level has images of shape {tuple(image.shape[1:])}; there are {sizes}")
+        if image is not None and len(image) != n:
+            raise ValueError(f"n = {n}, and image= has {len(image)} images")
         condition = () if y is None else (y,)
         if image is None:
-            with torch.no_grad():
+            with evaluating(self, seed=None):
                 image = self.stages[-1].fakes(n, *condition)
         yield nets.full_precision(image)
         finer = [stage for stage in self.stages if stage.event_shape[1:] > image.shape[2:]]
         for stage in reversed(finer):
-            with torch.no_grad():
-                image = stage.fakes(n, expand(image), *condition)
+            with evaluating(self, seed=None):
+                image = stage.fakes(n, expand(image.to(stage.origin)), *condition)
             yield nets.full_precision(image)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:

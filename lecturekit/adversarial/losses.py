@@ -24,11 +24,13 @@ True
 tensor([16., 16.])
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from lecturekit import checks
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
@@ -37,6 +39,7 @@ def value(real: Tensor, fake: Tensor) -> Tensor:
     >>> value(torch.zeros(4), torch.zeros(4))  # D = 1/2: -log 4
     tensor(-1.3863)
     """
+    real, fake = checks.floats(real=real, fake=fake)
     return -F.softplus(-real).mean() - F.softplus(fake).mean()
 
 
@@ -53,10 +56,17 @@ def cross_entropy(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     >>> bool(best.grad.abs().max() < 1e-6)
     True
     """
-    a, b = targets
+    real, fake = checks.floats(real=real, fake=fake)
+    a, b = _two(targets, 0, 1)
     on_real = a * F.softplus(-real) + (1 - a) * F.softplus(real)
     on_fake = b * F.softplus(-fake) + (1 - b) * F.softplus(fake)
     return on_real.mean() + on_fake.mean()
+
+
+def _two(targets, *bounds):
+    if not isinstance(targets, Sequence) or isinstance(targets, str) or len(targets) != 2:
+        raise TypeError(f"targets must be two numbers, for real items and for fakes, not {targets!r}")
+    return checks.number(*bounds, **{"targets[0]": targets[0], "targets[1]": targets[1]})
 
 
 def minimax(fake: Tensor) -> Tensor:
@@ -67,7 +77,7 @@ def minimax(fake: Tensor) -> Tensor:
     >>> bool(logit.grad.abs() < 1e-4)
     True
     """
-    return -F.softplus(fake).mean()
+    return -F.softplus(checks.floats(fake=fake)).mean()
 
 
 def non_saturating(fake: Tensor) -> Tensor:
@@ -78,7 +88,7 @@ def non_saturating(fake: Tensor) -> Tensor:
     >>> round(logit.grad.item(), 3)
     -1.0
     """
-    return F.softplus(-fake).mean()
+    return F.softplus(-checks.floats(fake=fake)).mean()
 
 
 def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.0, 0.0)) -> Tensor:
@@ -87,6 +97,8 @@ def least_squares(real: Tensor, fake: Tensor, targets: tuple[float, float] = (1.
     >>> least_squares(torch.ones(4), torch.zeros(4)), least_squares(torch.zeros(4), torch.ones(4))
     (tensor(0.), tensor(1.))
     """
+    real, fake = checks.floats(real=real, fake=fake)
+    _two(targets)
     return ((real - targets[0]).square().mean() + (fake - targets[1]).square().mean()) / 2
 
 
@@ -96,7 +108,7 @@ def least_squares_generator(fake: Tensor, target: float = 1.0) -> Tensor:
     >>> least_squares_generator(torch.zeros(4))
     tensor(0.5000)
     """
-    return (fake - target).square().mean() / 2
+    return (checks.floats(fake=fake) - checks.number(target=target)).square().mean() / 2
 
 
 def critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -105,6 +117,7 @@ def critic(real: Tensor, fake: Tensor) -> Tensor:
     >>> critic(real=torch.tensor([3.0, 5.0]), fake=torch.tensor([1.0, 1.0]))
     tensor(-3.)
     """
+    real, fake = checks.floats(real=real, fake=fake)
     return fake.mean() - real.mean()
 
 
@@ -114,7 +127,7 @@ def critic_generator(fake: Tensor) -> Tensor:
     >>> critic_generator(torch.tensor([1.0, 3.0]))
     tensor(-2.)
     """
-    return -fake.mean()
+    return -checks.floats(fake=fake).mean()
 
 
 def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -123,24 +136,24 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> gradient_norms(lambda x: x @ torch.tensor([3.0, 4.0]), torch.zeros(2, 2))
     tensor([5., 5.])
     """
-    x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=torch.is_grad_enabled())
-    return gradient.flatten(1).norm(dim=1)
+    x = checks.floats(x=x).detach().requires_grad_()
+    with torch.enable_grad():
+        values = critic(x)
+    if not isinstance(values, Tensor) or not values.requires_grad or values.shape[:1] != x.shape[:1]:
+        raise ValueError(f"critic must give each of the {len(x)} items a value, or a map of them, that depends on it")
+    (gradient,) = torch.autograd.grad(values, x, torch.ones_like(values), create_graph=torch.is_grad_enabled())
+    return gradient.reshape(len(x), -1).norm(dim=1)
 
 
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
-    one_sided: bool = False,
-) -> Tensor:
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, one_sided: bool = False) -> Tensor:
     """(B,) values of (||grad f|| - 1)^2, each at a random point between a real item and a fake.
 
     One norm for each item [4, eq. 3]: over the whole batch's gradient the penalty would depend on
     the batch size. `critic` must not mix the items of a batch (no batch normalization), or there is
     no slope of one item to speak of. one_sided: punish only slopes above 1.
     """
+    if checks.floats(real=real).shape != checks.floats(fake=fake).shape or real.ndim == 0:
+        raise ValueError(f"as many fakes as real items, of one shape: not {tuple(real.shape)} and {tuple(fake.shape)}")
     u = torch.rand(len(real), *(1,) * (real.ndim - 1), device=real.device, dtype=real.dtype)
-    with torch.enable_grad():
-        excess = gradient_norms(critic, real + u * (fake - real)) - 1
+    excess = gradient_norms(critic, real + u * (fake - real)) - 1
     return (excess.clamp(min=0) if one_sided else excess).square()

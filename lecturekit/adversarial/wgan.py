@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
+from lecturekit import checks
 from lecturekit.adversarial import losses
 from lecturekit.adversarial.gan import GAN
 from lecturekit.model import Batch, Player, Terms
@@ -75,17 +76,20 @@ class WGAN(GAN):
         optimizer: Callable[[list[nn.Parameter]], Optimizer] | None = None,
     ):
         published = rmsprop if penalty is None else adam
+        if one_sided and penalty is None:
+            raise ValueError("one_sided=True is about the penalty, and with penalty=None there is none")
         super().__init__(
             event_shape, latent, generator, discriminator, turns=turns, hidden=hidden, optimizer=optimizer or published
         )
-        if penalty is not None and any(
-            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules()
-        ):
+        mixes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules())
+        if penalty is not None and mixes:
             raise ValueError(
                 "a gradient penalty asks for the critic's slope at one item, which batch normalization makes depend on all "
                 "of them: give a critic without it, such as dcgan.discriminator(event_shape, normalize=False)"
             )
-        self.penalty, self.one_sided, self.clip = penalty, one_sided, clip
+        self.penalty = penalty if penalty is None else checks.number(above=0, penalty=penalty)
+        self.one_sided, self.clip = one_sided, checks.number(above=0, clip=clip)
+        del self.game, self.targets  # which a critic does not have
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Also logged: "distance", the critic's estimate, and "penalty", before it is weighed."""
