@@ -119,8 +119,9 @@ def test_a_discriminator_leaves_no_gradient_in_the_generators():
 
 
 def count(net):
+    """What a net gives in train mode, from now on."""
     calls = []
-    net.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    net.register_forward_hook(lambda module, inputs, output: calls.append(output) if module.training else None)
     return calls
 
 
@@ -159,9 +160,11 @@ def test_the_rate_is_constant_and_then_falls_to_nothing():
         plain(decay=1.5)
 
 
-def test_the_published_optimizer():
-    (group,) = plain().players()[0].optimizer([nn.Parameter(torch.zeros(2))]).param_groups
-    assert (group["lr"], group["betas"]) == (2e-4, (0.5, 0.999))
+def test_the_published_optimizer_and_another():
+    sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.25)
+    for ours, theirs in zip(plain().players(), plain(optimizer=sgd).players(), strict=True):
+        (group,) = ours.optimizer([nn.Parameter(torch.zeros(2))]).param_groups
+        assert (group["lr"], group["betas"]) == (2e-4, (0.5, 0.999)) and theirs.optimizer is sgd
 
 
 # the pool
@@ -180,7 +183,7 @@ def test_a_pool_stores_what_comes_first_and_hands_it_on():
 
 def test_a_full_pool_exchanges_half_and_loses_nothing():
     torch.manual_seed(0)
-    pool, swaps, uses = ImagePool(6, (1,)), 0, torch.zeros(6)
+    pool, swaps, uses, together = ImagePool(6, (1,)), 0, torch.zeros(6), 0
     pool(numbered(0, 6))
     for start in range(6, 6 + 2000 * 4, 4):
         fakes, before = numbered(start, 4), pool.images.clone()
@@ -189,12 +192,20 @@ def test_a_full_pool_exchanges_half_and_loses_nothing():
         assert torch.equal(torch.cat([out, pool.images]).sort(0).values, there)
         swapped = (out != fakes)[:, 0]
         swaps += swapped.sum()
+        together += int(swapped.all() or not swapped.any())
         uses += (pool.images != before)[:, 0]
         assert torch.equal(out[~swapped], fakes[~swapped])
     assert pool.count == 6
-    # 8000 coins: four standard deviations are 0.022
-    assert abs(swaps / 8000 - 0.5) < 0.022
+    # 8000 coins: four standard deviations are 0.022; one for each fake, so that 1 batch in 8 has four alike, within 0.03
+    assert abs(swaps / 8000 - 0.5) < 0.022 and abs(together / 2000 - 1 / 8) < 0.03
     assert (uses / swaps - 1 / 6).abs().max() < 0.025
+
+
+def test_a_batch_for_which_there_is_half_the_room_is_stored_and_handed_on():
+    pool = ImagePool(6, (1,))
+    for start in (0, 4):
+        assert torch.equal(pool(numbered(start, 4)), numbered(start, 4))
+    assert pool.count == 6 and pool.images.flatten().tolist() == [6, 7, 2, 3, 4, 5]
 
 
 def test_a_pool_smaller_than_a_batch_passes_the_rest():
@@ -310,6 +321,27 @@ def test_a_generator_by_hand():
     close(net(x[:1]).detach(), expected[:1].detach())
 
 
+def test_a_discriminator_by_hand():
+    """Its layers one after another, by torch's functions: norms before what follows them, none at either end."""
+    net = cyclegan.discriminator((2, 20, 24), width=3, layers=2).double()
+    for p in net.parameters():
+        nn.init.normal_(p, std=0.3)
+    (w0, b0), *inner, (w3, b3) = [(m.weight, m.bias) for m in net if isinstance(m, nn.Conv2d)]
+    x = pictures(4, 2, 20, 24)
+    h = F.leaky_relu(F.conv2d(x, w0, b0, stride=2, padding=1), 0.2)
+    for (w, b), stride in zip(inner, (2, 1), strict=True):
+        assert b is None
+        h = F.leaky_relu(F.instance_norm(F.conv2d(h, w, stride=stride, padding=1)), 0.2)
+    close(net(x).detach(), F.conv2d(h, w3, b3, padding=1).detach())
+
+
+def test_a_discriminators_maps_double_up_to_eight_times_the_first():
+    net = cyclegan.discriminator((1, 200, 200), width=3, layers=5)
+    assert [m.out_channels for m in net if isinstance(m, nn.Conv2d)] == [3, 6, 12, 24, 24, 24, 1]
+    net = cyclegan.generator((1, 16, 16), width=3, blocks=1, downs=2)
+    assert [m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)] == [3, 6, 12, 12, 12, 1]
+
+
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 28, 28), (3, 32, 32), (3, 24, 40)])
 def test_shapes_grey_and_in_colour(shape):
     model = CycleGAN(shape, 2, 1, 2, 2)
@@ -339,6 +371,15 @@ def test_translate_goes_where_it_is_told_without_a_graph_and_leaves_the_mode():
         model.translate(x, to="c")
 
 
+def test_a_translation_moves_no_running_mean_and_drops_nothing():
+    """Networks of one's own may have such layers: in train mode they translate as in eval mode."""
+    own = lambda: nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+    model, x = CycleGAN((2,), generators=[own(), own()], discriminators=[Affine(1.0), Affine(1.0)]), torch.randn(5, 2)
+    found = model.translate(x)
+    assert model.generators["b"].training and model.generators["b"][0].num_batches_tracked == 0
+    torch.testing.assert_close(found, model.eval().translate(x))
+
+
 def test_samples_are_pictures_of_a_translated_to_b():
     a, b = pictures(10, 2), pictures(10, 2, seed=1)
     model = plain()
@@ -358,13 +399,31 @@ def test_streams_and_shapes_that_do_not_fit_are_refused():
         fit(model, x, **quick)
     with pytest.raises(ValueError, match='"b": images of B'):
         fit(model, {"x": x, "y": x}, **quick)
+    for wrong in ({"b": x, "x": x.flip(0)}, {"b": x}):  # A would be B
+        with pytest.raises(ValueError, match=r"that of A first.*these are \['b'"):
+            fit(model, wrong, **quick)
     with pytest.raises(ValueError, match=r"\(1, 8, 8\).*\(1, 8, 12\)"):
         train(model, x, pictures(8, 1, 8, 12).float())
-    with pytest.raises(ValueError, match="-1 to 1"):
-        train(model, x, x.abs())
-    with pytest.raises(ValueError, match="-1 to 1"):
-        train(model, x * 2, x)
+    for a, b in ((x, x.abs()), (x, x * 2), (x * 2, x)):
+        with pytest.raises(ValueError, match="-1 to 1"):
+            train(model, a, b)
     assert not model.started
+
+
+def test_bright_pictures_of_b_are_right_where_others_are_dark():
+    """A batch of bright ones is no reason to refuse all, and what is said of B is said of each of its pictures."""
+    bright = pictures(80, 1, 8, 8).float().abs()
+    for dark in (0, 79):  # wherever it stands
+        b = bright.clone()
+        b[dark, 0, 0, 0] = -0.1
+        model = CycleGAN((1, 8, 8), **SMALL)
+        model.start(lambda n, b=b: both(-bright[:n], b[:n]))
+        assert torch.equal(model.examples, -bright[:EXAMPLES])
+    model.check(bright[:1], stream="b")
+    model.check(bright * 9, stream="c")  # nobody's
+    for wrong in (bright * 9, bright / 0, bright[:, 0]):
+        with pytest.raises(ValueError):
+            model.check(wrong, stream="b")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +432,7 @@ def test_streams_and_shapes_that_do_not_fit_are_refused():
         ((1, 30, 30), {}, "divides"),
         ((1, 4, 8), {}, "at least 8"),
         ((1, 16, 16), {"layers": 3}, "fewer layers"),
-        ((2,), {}, "generators="),
+        ((2,), {}, "no pictures.*generators="),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(shape, sizes, message):

@@ -111,6 +111,27 @@ def test_networks_of_a_finer_level_as_published(classes):
     assert any(isinstance(m, torch.nn.Dropout) for m in model.stages[0].discriminator.net)
 
 
+@pytest.mark.parametrize("classes", [0, 3])
+def test_networks_of_the_coarsest_level_as_published(classes):
+    """Full layers: two of 1200 units and tanh; two of 600, half of them dropped."""
+    stage = LAPGAN((3, 28, 28), classes=classes).stages[2]
+    layers = lambda net: [m for m in net.modules() if not list(m.children())]
+    sizes = lambda net: [(m.in_features, m.out_features) for m in layers(net) if isinstance(m, torch.nn.Linear)]
+    pixels = 3 * 7 * 7
+    assert sizes(stage.generator) == [(100 + classes, 1200), (1200, 1200), (1200, pixels)]
+    assert sizes(stage.discriminator) == [(pixels + classes, 600), (600, 600), (600, 1)]
+    kinds = lambda net: " ".join(type(m).__name__ for m in layers(net))
+    assert kinds(stage.generator) == "Linear ReLU Linear ReLU Linear Tanh Unflatten"
+    assert kinds(stage.discriminator) == "Linear ReLU Dropout Linear ReLU Dropout Linear Flatten"
+    assert {m.p for m in layers(stage.discriminator) if isinstance(m, torch.nn.Dropout)} == {0.5}
+
+
+def test_game_and_optimizer_are_those_of_every_level():
+    model = small(game="least-squares", optimizer=fast)
+    assert all(stage.game == "least-squares" for stage in model.stages)
+    assert all(player.optimizer is fast for player in model.players())
+
+
 def test_what_a_painter_says_is_added_to_the_low():
     stage = small().stages[0].eval()
     for p in stage.generator.parameters():
@@ -121,24 +142,27 @@ def test_what_a_painter_says_is_added_to_the_low():
     torch.testing.assert_close(stage.fakes(4, low), low + 0.25)
 
 
-def test_the_game_of_a_level_by_hand():
-    """Real images of the level against low plus what is generated from the low of data."""
-    model, x = small().eval(), some_images()
+@pytest.mark.parametrize("classes", [0, 3])
+def test_the_game_of_a_level_by_hand(classes):
+    """Real images of the level against low plus what is generated from the low of data, both told the class."""
+    model, x = small(classes=classes).eval(), some_images()
+    y = torch.tensor([0, 1, 2, 0, 1])
+    told = (y,) if classes else ()
     fine, coarse = x, lapgan.reduce(x)
     terms = {p.name: p.loss for p in model.players()}
     assert list(terms) == ["discriminator-12x20", "generator-12x20", "discriminator-6x10", "generator-6x10"]
-    for k, (name, real, low) in enumerate([("12x20", fine, (lapgan.expand(coarse),)), ("6x10", coarse, ())]):
+    for k, (name, real, low) in enumerate([("12x20", fine, (lapgan.expand(coarse), *told)), ("6x10", coarse, told)]):
         stage = model.stages[k]
         torch.manual_seed(3)
         fake = stage.generator(stage.noise(5), *low)
         by_hand = losses.cross_entropy(stage.discriminator(real, *low), stage.discriminator(fake, *low))
         torch.manual_seed(3)
-        found = terms[f"discriminator-{name}"](Batch(x))
+        found = terms[f"discriminator-{name}"](Batch(x, y))
         torch.testing.assert_close(found["loss"], by_hand)
         torch.testing.assert_close(found["real"], stage.discriminator(real, *low).sigmoid().mean())
         torch.manual_seed(3)
         torch.testing.assert_close(
-            terms[f"generator-{name}"](Batch(x))["loss"], F.softplus(-stage.discriminator(fake, *low)).mean()
+            terms[f"generator-{name}"](Batch(x, y))["loss"], F.softplus(-stage.discriminator(fake, *low)).mean()
         )
 
 
@@ -186,8 +210,23 @@ def test_sampling_climbs_from_coarse_to_fine():
 
 def test_samples_stay_within_the_range_of_images():
     model = small().eval()
-    model.stages[0].generator.net[-1].bias.data.fill_(5.0)
-    assert model.draw(3)[-1].max() > 1 >= model.sample(3).max()
+    for far in (5.0, -5.0):
+        model.stages[0].generator.net[-1].bias.data.fill_(far)
+        assert model.draw(3)[-1].abs().max() > 1 >= model.sample(3).abs().max()
+
+
+def test_what_the_nets_of_a_level_are_shown():
+    """Planes beside each other: noise and low or the image, then the label's; and numbers: the item, then a one-hot code."""
+    x, low, y = torch.randn(3, 1, 4, 6), torch.randn(3, 1, 4, 6), torch.tensor([1, 0, 1])
+    for generator, weights in ((True, [1.0, 10.0, 100.0]), (False, [1.0, 100.0])):
+        look = torch.nn.Conv2d(len(weights), 1, 1, bias=False)
+        look.weight.data = torch.tensor(weights).view(1, -1, 1, 1)
+        net = lapgan.ConditionalConvNet(look, (1, 4, 6), classes=2, generator=generator)
+        label = (net.label[0].weight[:, y].T + net.label[0].bias).clamp(min=0).view(3, 1, 4, 6)
+        expected = low + x + 10 * low if generator else x
+        torch.testing.assert_close(net(x, low, y), expected + 100 * label)
+    net = lapgan.ConditionalMLP(torch.nn.Identity(), classes=2)
+    torch.testing.assert_close(net(x, y), torch.cat([x.view(3, 24), torch.eye(2)[y]], 1))
 
 
 def test_a_class_reaches_every_network():
@@ -228,14 +267,19 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="windows of 9 pixels.* 8 x 8: take fewer levels than 3"):
         LAPGAN((1, 16, 16), levels=3)
     with pytest.raises(ValueError, match='view="signed"'):
-        fit(small(), torch.rand(4, 2, 12, 20), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="labels from 0 to 2"):
+        small().check_scale(torch.rand(4, 2, 12, 20))
+    with pytest.raises(ValueError, match="a label, 0 to 2: pass y=, or data with labels"):
         fit(small(classes=3), some_images(), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="labels from 0 to 2"):
+    with pytest.raises(ValueError, match="labels must be 0 to 2, not 0 to 3"):
         fit(small(classes=3), (some_images(), torch.tensor([0, 1, 2, 3, 0])), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="has 3 classes: y=None given"):
-        small(classes=3).sample(2)
-    with pytest.raises(ValueError, match="no classes: y=labels given"):
-        small().sample(2, torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match=r"no level has images of shape \(2, 5, 5\)"):
-        small().draw(1, image=torch.zeros(1, 2, 5, 5))
+
+
+def test_labels_of_any_whole_numbers_are_the_same_labels():
+    """In a loss and in a sample: uint8, bool and int32 as int64."""
+    model, y = small(classes=2).eval(), torch.tensor([0, 1, 1, 0, 1])
+    found = {}
+    for dtype in (torch.int64, torch.uint8, torch.int32, torch.bool):
+        torch.manual_seed(0)
+        losses = [player.loss(Batch(some_images(), y.to(dtype)))["loss"] for player in model.players()]
+        found[dtype] = torch.cat([torch.stack(losses), model.sample(5, y.to(dtype)).flatten()])
+        assert torch.equal(found[dtype], found[torch.int64])
