@@ -257,7 +257,7 @@ def test_clipping_holds_the_critic_after_its_step_and_leaves_the_generator():
     model = WGAN((2,), latent=2, hidden=8, penalty=None, clip=0.02)
     fit(model, torch.randn(64, 2), epochs=2, batch_size=8, progress=False)
     assert max(p.abs().max() for p in model.discriminator.parameters()) <= 0.02
-    assert max(p.abs().max() for p in model.generator.parameters()) > 0.02
+    assert max(p.abs().max() for p in model.generator.parameters()) > 0.2  # not only its last step
 
 
 def test_the_published_optimizers():
