@@ -711,6 +711,7 @@ def test_labels_of_any_whole_type_are_labels_and_no_mask(dtype):
     torch.testing.assert_close(model.sample(4, y.to(dtype), temperature=0.0), model.sample(4, y, temperature=0.0))
     assert Glow((1, 2, 2), 1, 1, 2, classes=0).classes is None and model.classes == 2
     assert torch.equal(glow().log_prob(LIGHT, y), glow().log_prob(LIGHT))  # data sets carry labels
+    assert glow().log_prob(LIGHT[:0]).shape == (0,) and glow().sample(0).shape == (0, 1, 4, 8)
 
 
 def test_data_that_are_no_density_s_are_refused():
