@@ -47,7 +47,7 @@ class EarlyStopping:
     best: str | None = None
 
     def __post_init__(self):
-        checks.whole(patience=self.patience)
+        object.__setattr__(self, "patience", checks.whole(patience=self.patience))
         if not isinstance(self.watch, str):
             raise TypeError(f"watch must be a name that validate returns, not {self.watch!r}")
         if self.best is not None:
