@@ -92,7 +92,7 @@ class Player:
         who, given = f"player {self.name!r}", vars(self)
         if not isinstance(self.name, str) or self.name in ("", "valid") or "/" in self.name:
             raise ValueError(f'{who}: a name is a word, not "valid", and without /: terms are logged as name/term')
-        checks.whole(**{f"{who}: turns": self.turns})
+        object.__setattr__(self, "turns", checks.whole(**{f"{who}: turns": self.turns}))
         if self.clip is not None:
             checks.number(above=0, **{f"{who}: clip": self.clip})
         for name in ("loss", "optimizer", "when", "schedule", "after"):
