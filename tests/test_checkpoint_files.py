@@ -222,7 +222,7 @@ HARMS = {
     "no tensors": lambda new, old: (new / "rank0.safetensors").unlink(),
     "empty tensors": lambda new, old: (new / "rank0.safetensors").write_bytes(b""),
     "a copy that is no round": lambda new, old: (shutil.copytree(old, old.with_name("round-old")), flip(new / "facts.json", 0)),
-    "the end of the history": lambda new, old: flip(new.parent / "history.jsonl", -3),
+    "the end of the history": lambda new, old: flip(new.parent / "history.jsonl", -6),
 } | {
     f"{'.'.join(at)} = {value!r}": lambda new, old, at=at, value=value: edit(new.parent, at, value, of=new.name[6:])
     for at, value in [
