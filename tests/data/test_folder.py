@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from lecturekit import data
+from lecturekit.data.split import tenths
 
 
 def paint(path, value=0, size=(6, 4), mode="RGB"):
@@ -263,6 +264,37 @@ def test_layouts_that_are_no_classes_are_refused_or_said(tmp_path, parts):
     paint(tmp_path / "test" / "fox" / "0.png", mode="L")
     with pytest.warns(UserWarning, match="no images of bird, fox in the train part"):
         assert data.folder(tmp_path).classes == ("bird", "cat", "dog", "fox")
+
+
+def test_rows_of_pixels_stay_together(tmp_path):
+    """Images whose pixels all say which image it is, and where."""
+    for k in range(20):
+        Image.fromarray((10 * k + np.arange(6).reshape(3, 2)).astype(np.uint8)).save(tmp_path / f"{k:02d}.png")
+    found = data.folder(tmp_path)
+    x = torch.cat([s.x for s in (found.train, found.valid, found.test)])[:, 0].int()
+    assert torch.equal(x - x[:, :1, :1], torch.arange(6).view(1, 3, 2).expand(20, 3, 2).int())
+    pool, test, _ = tenths(np.zeros(20))  # of the files in the order of their names
+    assert torch.equal(x[:, 0, 0] // 10, torch.cat([pool, test]))
+
+
+def test_what_is_left_out_leaves_no_gap(tmp_path):
+    for k in range(10):
+        for name in "ab":
+            paint(tmp_path / name / f"{k}.png", 10 * k + (name == "b"), mode="L")
+    for name in "a/0.png", "a/5.png", "b/0.png", "b/9.png":
+        (tmp_path / name).write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="4 of 20 images"):
+        found = data.folder(tmp_path, skip_unreadable=True, valid=0)
+    x, y = (torch.cat([getattr(s, key) for s in (found.train, found.test)]) for key in "xy")
+    assert torch.equal(x[:, 0, 0, 0] % 10, y.byte())
+    assert sorted(x[:, 0, 0, 0].tolist()) == sorted({*range(0, 100, 10)} - {0, 50} | {*range(1, 100, 10)} - {1, 91})
+
+
+def test_the_first_folder_is_the_class(tmp_path):
+    for k in range(10):
+        paint(tmp_path / "cat" / "siamese" / f"{k}.PNG")
+        paint(tmp_path / "dog" / "poodle" / f"{k}.Jpg")
+    assert data.folder(tmp_path).classes == ("cat", "dog")
 
 
 def test_a_class_may_be_called_train(tmp_path):
