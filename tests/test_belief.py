@@ -175,6 +175,15 @@ def test_mean_field_is_a_bound_that_rises_and_ends_where_it_is_flat():
         torch.testing.assert_close(net.mean_field(state, sweeps=50)[0], mu, atol=1e-4, rtol=0)
 
 
+def test_mean_field_of_rivals_does_not_swing():
+    """Five causes of one effect, each enough for a part of it: all at once they would switch on and off together."""
+    net = BeliefNet(6, hidden=range(5)).double()
+    net.weight.data.zero_()[5, :5] = 4.0
+    net.bias.data = torch.tensor([0.0, 0, 0, 0, 0, -8]).double()
+    bounds = [net.mean_field(net.place(states(1, net.bias)), sweeps=sweeps)[1] for sweeps in range(1, 9)]
+    assert (torch.stack(bounds).diff(dim=0) >= -1e-9).all()
+
+
 def test_mean_fields_bound_by_hand():
     """Saul, Jaakkola, Jordan: E_q[log p] with log(1 + e^z) bounded, and the entropy; sums over the states of q."""
     net = general()
