@@ -169,6 +169,7 @@ def test_a_folder_of_torchvision_with_its_classes(files):
         (np.array([0.0, 16.0]), [0, 16], r"from 0.0 to 16.0 .* so dark; else: \(x \* \(255 / 16.0\)\)"),
         (np.array([0, 128]), [0, 128], None),
         (np.array([0, 51, 254]) / 255 + 1e-7, [0, 51, 254], None),
+        (np.array([51, 102, 254]) / 255 - 1e-7, [51, 102, 254], None),
     ],
 )
 def test_levels(x, pixels, said):
