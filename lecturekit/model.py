@@ -170,7 +170,7 @@ class GenerativeModel(nn.Module):
         n = checks.whole(0, n=n)
         given = self.conditions(y, n)
         if given is None and y is not None:
-            raise ValueError(f"this {type(self).__name__} is no distribution given a label: sample(n), without y")
+            raise ValueError(f"this {type(self).__name__} has no classes: sample(n), without y")
         return n, None if given is None else given.to(device_of(self))
 
     def start(self, draw: Callable[[int], Batch]) -> None:

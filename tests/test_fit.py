@@ -405,7 +405,7 @@ def test_a_logged_parameter_is_logged_as_it_was():
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"epochs": 0}, ValueError, "epochs must be a finite number above 0"),
+        ({"epochs": 0}, ValueError, "epochs must be positive and finite"),
         ({"batch_size": 0}, ValueError, "batch_size must be a whole number"),
         ({"batch_size": {"y": 3}}, ValueError, "batch_size names"),
         ({"seed": -1}, ValueError, "seed must be"),
@@ -841,7 +841,7 @@ def test_a_batch_of_many_epochs_is_said():
     ("player", "words"),
     [
         *[
-            ({"clip": value}, "player 'point': clip must be a finite number above 0")
+            ({"clip": value}, "player 'point': clip must be positive and finite")
             for value in (0, -1, math.nan, "1", True)
         ],
         *[

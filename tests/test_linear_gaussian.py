@@ -114,8 +114,8 @@ REFUSED = [
     (lambda: LinearGaussian((3,), 2), "dimensions must be a whole number"),
     (lambda: LinearGaussian(3, -2), "latent must be a whole number of at least 1, not -2"),
     (lambda: LinearGaussian(3, 2.5), "latent must be a whole number"),
-    (lambda: LinearGaussian(3, 2, noise=0), "noise must be a finite number above 0, not 0"),
-    (lambda: LinearGaussian(3, 2, noise=math.nan), "noise must be a finite number above 0, not nan"),
+    (lambda: LinearGaussian(3, 2, noise=0), "noise must be positive and finite, not 0"),
+    (lambda: LinearGaussian(3, 2, noise=math.nan), "noise must be positive and finite, not nan"),
     (lambda: LinearGaussian(3, 2, noise="0.5"), "noise must be a finite number"),
     (lambda: LinearGaussian(3, 2, noise=True), "noise must be a finite number"),
     (lambda: MODEL.log_prob(X[0]), r"x\[None\]"),
@@ -124,7 +124,7 @@ REFUSED = [
     (lambda: MODEL.posterior(X[0]), r"x\[None\]"),
     (lambda: MODEL.encode(X[0]), r"x\[None\]"),
     (lambda: MODEL.encode(X[:, :1]), r"items of shape \(3,\), not \(1,\)"),
-    (lambda: MODEL.decode(X), r"z must have shape \(..., 2\), not \(4, 3\)"),
+    (lambda: MODEL.decode(X), r"z must be \(..., 2\), not \(4, 3\)"),
     (lambda: MODEL.elbo(X[0]), r"x\[None\]"),
 ]
 
