@@ -42,7 +42,11 @@ def trusted() -> Iterator[None]:
 
 
 def trusting() -> bool:
-    """Whether data are taken for granted."""
+    """Whether data are taken for granted.
+
+    >>> trusting()
+    False
+    """
     return _trusted.get()
 
 
@@ -107,7 +111,11 @@ def number(
 
 
 def flag(**named: Any) -> Any:
-    """True or False."""
+    """True or False.
+
+    >>> flag(normalize=True)
+    True
+    """
 
     def check(name, value):
         if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":  # NumPy's
