@@ -268,14 +268,12 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
         raise TypeError(f"{who} models real numbers, not {x.dtype}")
     if x.ndim == 0 or found != wanted:
         hint = ""
-        if tuple(x.shape) == wanted and len(x) > 3:
+        if tuple(x.shape) == wanted:
             hint = "give a batch, if only of one: x[None], or "
         elif len(wanted) == 3 and found == wanted[1:]:
             hint = "give the channel a dimension: x[:, None], or "
         elif len(found) == 3 and found[-1] in (1, 3) and found[0] not in (1, 3):
             hint = "channels come first: x.movedim(-1, 1), or "
-        elif tuple(x.shape) == wanted:
-            hint = "give a batch, if only of one: x[None], or "
         elif len(wanted) == 1 and math.prod(found) == wanted[0]:
             hint = "x.flatten(1), or "
         raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}give the model event_shape={found}")

@@ -478,7 +478,7 @@ LAYERS_REFUSED = [
     (lambda: SBN.codes(BITS, draws=0), "draws must be"),
     (lambda: SBN.codes(BITS, draws=None), "draws must be"),
     (lambda: SBN.loss(Batch(BITS[:, :4])), r"items of shape \(6,\)"),
-    (lambda: SBN.decode(torch.ones(4, 3)), r"z must be \(\.\.\., 2\), not \(4, 3\)"),
+    (lambda: SBN.decode(torch.ones(4, 3)), r"z, the latents, must be \(\.\.\., 2\), not \(4, 3\)"),
     (lambda: SBN.recognize(1, BITS), r"below must be \(\.\.\., 3\)"),
     (lambda: SBN.generate(0, BITS), r"above must be \(\.\.\., 3\)"),
     (lambda: SBN.sample(-1), "n must be"),

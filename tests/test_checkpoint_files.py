@@ -525,7 +525,7 @@ def test_a_callback_that_changes_the_folder_changes_nothing(tmp_path, monkeypatc
 
 
 def test_names_with_a_slash_are_refused_at_once():
-    with pytest.raises(ValueError, match="name must not hold a /.*'g/x'"):
+    with pytest.raises(ValueError, match="player 'g/x': a name is a word.*without /"):
         once(Plain(name="g/x"))
 
 
@@ -542,7 +542,7 @@ def test_a_buffer_may_be_infinite_but_a_broken_weight_is_named(tmp_path):
     for name, value in (("a.bias", math.nan), ("a.bias", math.inf), ("causal", math.nan)):
         spoil = Plain(after=lambda: spoil.state_dict()[name].fill_(value))  # noqa: B023
         spoil.register_buffer("causal", torch.tensor([0.0, -math.inf]))
-        with pytest.raises(Diverged, match=f"model/{name}"):
+        with pytest.raises(Diverged, match=f": {name}"):
             once(spoil, checkpoint=tmp_path / "b", epochs=1, batch_size=97)
 
 

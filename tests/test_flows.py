@@ -655,7 +655,7 @@ BAD_CALLS = [
     (lambda: glow().sample(-1), "n must .* not -1"),
     (lambda: glow().sample(2, temperature=-1.0), "temperature must be a finite number of at least 0, not -1.0"),
     (lambda: glow().sample(2, temperature=math.nan), "temperature must .* not nan"),
-    (lambda: glow().sample(2, labels(2)), "no distribution given a label"),
+    (lambda: glow().sample(2, labels(2)), "has no classes"),
 ]
 
 

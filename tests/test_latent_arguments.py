@@ -231,7 +231,7 @@ CALLS = {
             ["vae()", "semi()", "dlgm()", "draw()", "hier()", "iwae()"], ["-1", "2.5", "'3'", "None", "nan"]
         )
     ],
-    r"no distribution given a label": [
+    r"has no classes": [
         f"{make}.sample(6, Y)" for make in ["vae()", "dlgm()", "draw()", "hier()", "iwae()", "iwae(model=draw())"]
     ],
     r"pass y=": [
@@ -425,7 +425,7 @@ def test_a_model_of_ones_own_may_take_conditions_of_its_own():
 
     y = torch.full((5, 3), 100.0)
     assert (Told(3, 1).sample(5, y) > 50).all()
-    with pytest.raises(ValueError, match="no distribution"):
+    with pytest.raises(ValueError, match="no classes"):
         Shifted(3, 1).sample(5, y)
 
 

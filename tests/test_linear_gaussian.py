@@ -116,15 +116,15 @@ REFUSED = [
     (lambda: LinearGaussian(3, 2.5), "latent must be a whole number"),
     (lambda: LinearGaussian(3, 2, noise=0), "noise must be positive and finite, not 0"),
     (lambda: LinearGaussian(3, 2, noise=math.nan), "noise must be positive and finite, not nan"),
-    (lambda: LinearGaussian(3, 2, noise="0.5"), "noise must be a finite number"),
-    (lambda: LinearGaussian(3, 2, noise=True), "noise must be a finite number"),
+    (lambda: LinearGaussian(3, 2, noise="0.5"), "noise must be positive and finite"),
+    (lambda: LinearGaussian(3, 2, noise=True), "noise must be positive and finite"),
     (lambda: MODEL.log_prob(X[0]), r"x\[None\]"),
     (lambda: MODEL.log_prob(X[:, :2]), r"items of shape \(3,\), not \(2,\)"),
     (lambda: MODEL.log_prob(X.tolist()), "x must be a tensor"),
     (lambda: MODEL.posterior(X[0]), r"x\[None\]"),
     (lambda: MODEL.encode(X[0]), r"x\[None\]"),
     (lambda: MODEL.encode(X[:, :1]), r"items of shape \(3,\), not \(1,\)"),
-    (lambda: MODEL.decode(X), r"z must be \(..., 2\), not \(4, 3\)"),
+    (lambda: MODEL.decode(X), r"z, the latents, must be \(..., 2\), not \(4, 3\)"),
     (lambda: MODEL.elbo(X[0]), r"x\[None\]"),
 ]
 

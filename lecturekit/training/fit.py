@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from tqdm import tqdm
 
 from lecturekit import checks
@@ -142,6 +143,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "players"):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         raise TypeError(f"fit(model, data): the first argument must be a GenerativeModel, not {what}")
+    if lazy := [name for name, p in model.named_parameters() if is_lazy(p)]:
+        raise ValueError(f"{lazy[0]} is of a lazy layer, which has no parameters yet; call its net once, then fit")
     checks.wholes(0, True, event_shape=getattr(model, "event_shape", None))
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := tuple(callbacks))):
         raise TypeError(f"callbacks must be a list of functions (model, history), not {callbacks!r}")

@@ -215,7 +215,8 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
         out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
-        ruined = [name for name in self.finite if not out[f"model/{name}"].isfinite().all()]
+        floats = {n: t for n, t in self.model.state_dict().items() if t.is_floating_point()}
+        ruined = [n for n, t in floats.items() if (~t.isfinite() if n in self.finite else t.isnan()).any()]
         if ruined:
             raise Diverged(f"the weights are no longer finite after a step on a finite loss: {', '.join(ruined[:3])}")
         if self.averaged is not None:

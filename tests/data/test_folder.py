@@ -487,7 +487,7 @@ def test_without_fork_a_script_needs_a_guard(classes, monkeypatch, tmp_path):
     """A process that spawn begins runs the script from its top, and would come to the same line."""
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "spawn")
     script, batches = tmp_path / "script.py", iter([torch.arange(2)])
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script))
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
     script.write_text("from lecturekit import data")
     with pytest.raises(
         RuntimeError, match=r'(?s)script.py from its top.*\n    if __name__ == "__main__":\n        main\(\)'

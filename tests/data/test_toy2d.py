@@ -107,7 +107,7 @@ REFUSED = [
     (lambda: MOONS.log_prob([0.0, 0.0]), "value must be a tensor"),
     (lambda: named("checkerboard").log_prob(torch.tensor([math.nan, 0.0])), "there is a nan"),
     (lambda: ring_of_gaussians(scale=0.0), "scale must be positive and finite"),
-    (lambda: ring_of_gaussians(scale="x"), "scale must be a finite number"),
+    (lambda: ring_of_gaussians(scale="x"), "scale must be positive and finite"),
     (lambda: ring_of_gaussians(radius=-2.0), "radius must be positive and finite, not -2"),
     (lambda: BentGaussians(torch.zeros(2), EYE), r"centres must be \(batch, 2\), not \(2,\)"),
     (lambda: BentGaussians([[0, 0]], EYE), "centres must be a tensor"),
