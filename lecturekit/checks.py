@@ -106,7 +106,10 @@ def number(
         if not good or not math.isfinite(value) or not (least <= value <= most and above < value < below):
             bounds = {"of at least": least, "of at most": most, "above": above, "below": below}
             bounds = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if abs(bound) < math.inf)
+            bounds = bounds.replace("of at least 0 and of at most 1", "from 0 to 1")
             problem = f"{name} must be a finite number {bounds}".rstrip()
+            if (least, most, above, below) == (-math.inf, math.inf, 0, math.inf):
+                problem = f"{name} must be positive and finite"
             raise (ValueError if good else TypeError)(f"{problem}, not {_said(value)}")
         return value if scalar else int(value) if isinstance(value, Integral) else float(value)
 
@@ -246,7 +249,7 @@ def shape(event_shape: Any, dims: int | None = None) -> tuple[int, ...]:
     """The shape of an item as a tuple; with dims=3 that of an image, (C, H, W)."""
     found = wholes(event_shape=event_shape)
     if dims is not None and len(found) != dims:
-        raise ValueError(f"event_shape must be that of a picture, (C, H, W), not {found}")
+        raise ValueError(f"event_shape must be that of images (C, H, W), not {found}")
     return found
 
 
@@ -256,7 +259,7 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
     >>> items(torch.zeros(5, 28, 28), (1, 28, 28), "VAE")
     Traceback (most recent call last):
         ...
-    ValueError: VAE models items of shape (1, 28, 28), not (28, 28); give the channel a dimension: x[:, None]
+    ValueError: VAE models items of shape (1, 28, 28), not (28, 28); give the channel a dimension: x[:, None], or give the model event_shape=(28, 28)
     """
     if trusting():
         return x
@@ -264,16 +267,16 @@ def items(x: Any, event_shape: Sequence[int], who: str) -> Tensor:
     if x.is_complex():
         raise TypeError(f"{who} models real numbers, not {x.dtype}")
     if x.ndim == 0 or found != wanted:
-        hint = f"give the model event_shape={found}"
+        hint = ""
         if tuple(x.shape) == wanted:
-            hint = "give a batch, if only of one: x[None]"
+            hint = "give a batch, if only of one: x[None], or "
         elif len(wanted) == 3 and found == wanted[1:]:
-            hint = "give the channel a dimension: x[:, None]"
+            hint = "give the channel a dimension: x[:, None], or "
         elif len(found) == 3 and found[-1] in (1, 3) and found[0] not in (1, 3):
-            hint = "channels come first: x.movedim(-1, 1)"
+            hint = "channels come first: x.movedim(-1, 1), or "
         elif len(wanted) == 1 and math.prod(found) == wanted[0]:
-            hint = f"x.flatten(1), or {hint}"
-        raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}")
+            hint = "x.flatten(1), or "
+        raise ValueError(f"{who} models items of shape {wanted}, not {found}; {hint}give the model event_shape={found}")
     return x
 
 
@@ -288,7 +291,7 @@ def ends(*shapes: Sequence[int], lead: int | None = None, **named: Any) -> Any:
         if not any(n >= 0 and found[n:] == s and lead in (None, n) for s, n in cuts):
             wanted = " or ".join(f"({', '.join(map(str, ['batch' if lead == 1 else '...', *s]))})" for s in shapes)
             name = {"z": "z, the latents,"}.get(name, name)
-            raise ValueError(f"{name} must have shape {wanted}, not {found}")
+            raise ValueError(f"{name} must be {wanted}, not {found}")
         return value
 
     return _each(named, check)
@@ -305,7 +308,10 @@ def labels(y: Any, classes: int, n: int | None = None) -> Tensor:
     if trusting():
         return y.long()
     if y is None:
-        raise ValueError(f"this is a distribution given a label, 0 to {classes - 1}: pass y=, or data with labels")
+        need = "" if n is None else f"{n} items need {n} labels: "
+        raise ValueError(
+            f"{need}this is a distribution given a label, 0 to {classes - 1}: pass y=, or data with labels"
+        )
     if not isinstance(y, Tensor) or y.ndim != 1 or y.is_floating_point() or y.is_complex():
         what = f"{y.dtype} of shape {tuple(y.shape)}" if isinstance(y, Tensor) else _said(y)
         raise (ValueError if isinstance(y, Tensor) else TypeError)(

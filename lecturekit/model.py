@@ -92,7 +92,7 @@ class Player:
         who, given = f"player {self.name!r}", vars(self)
         if not isinstance(self.name, str) or self.name in ("", "valid") or "/" in self.name:
             raise ValueError(f'{who}: a name is a word, not "valid", and without /: terms are logged as name/term')
-        checks.whole(**{f"{who}: turns": self.turns})
+        object.__setattr__(self, "turns", checks.whole(**{f"{who}: turns": self.turns}))
         if self.clip is not None:
             checks.number(above=0, **{f"{who}: clip": self.clip})
         for name in ("loss", "optimizer", "when", "schedule", "after"):
@@ -170,7 +170,7 @@ class GenerativeModel(nn.Module):
         n = checks.whole(0, n=n)
         given = self.conditions(y, n)
         if given is None and y is not None:
-            raise ValueError(f"this {type(self).__name__} is no distribution given a label: sample(n), without y")
+            raise ValueError(f"this {type(self).__name__} has no classes: sample(n), without y")
         return n, None if given is None else given.to(device_of(self))
 
     def start(self, draw: Callable[[int], Batch]) -> None:

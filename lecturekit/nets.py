@@ -42,7 +42,7 @@ def folded(net: nn.Module, x: Tensor, event_dims: int) -> Tensor:
     torch.Size([5, 4, 2])
     """
     lead, event = x.shape[: x.ndim - event_dims], x.shape[x.ndim - event_dims :]
-    out = net(x.reshape(-1, *event))
+    out = net(x.reshape(math.prod(lead), *event))
     return out.reshape(*lead, *out.shape[1:])
 
 

@@ -257,7 +257,7 @@ def test_clipping_holds_the_critic_after_its_step_and_leaves_the_generator():
     model = WGAN((2,), latent=2, hidden=8, penalty=None, clip=0.02)
     fit(model, torch.randn(64, 2), epochs=2, batch_size=8, progress=False)
     assert max(p.abs().max() for p in model.discriminator.parameters()) <= 0.02
-    assert max(p.abs().max() for p in model.generator.parameters()) > 0.02
+    assert max(p.abs().max() for p in model.generator.parameters()) > 0.2  # not only its last step
 
 
 def test_the_published_optimizers():
@@ -407,7 +407,7 @@ wgan(turns=1.5)  # turns.*not 1.5
 gan(targets=0.9)  # targets must be two numbers
 gan(targets=(1.0, 0.0, 0.0))  # targets must be two numbers
 gan(targets='10')  # targets must be two numbers
-gan(targets=(1.5, 0.0))  # targets\[0\].*at most 1.*not 1.5
+gan(targets=(1.5, 0.0))  # targets\[0\].*from 0 to 1.*not 1.5
 gan(targets=(1.0, nan))  # targets\[1\].*not nan
 gan(targets=(0.0, 1.0))  # the first above the second
 gan(targets=(0.5, 0.5), game='least-squares')  # the first above the second
@@ -420,12 +420,12 @@ cyclegan(optimizer=None)  # optimizer.*not None
 gan(generator=lambda z: z)  # generator must be a network
 gan(discriminator=nn.Linear)  # discriminator must be a network
 gan(discriminator='dcgan')  # discriminator must be a network
-wgan(penalty=0)  # penalty.*above 0, not 0
+wgan(penalty=0)  # penalty.*positive and finite, not 0
 wgan(penalty=-10.0)  # penalty.*not -10
 wgan(penalty=nan)  # penalty.*not nan
 wgan(penalty='auto')  # penalty.*not 'auto'
 wgan(penalty=False)  # penalty.*not False
-wgan(penalty=None, clip=0)  # clip.*above 0, not 0
+wgan(penalty=None, clip=0)  # clip.*positive and finite, not 0
 wgan(penalty=None, clip=-0.01)  # clip.*not -0.01
 wgan(penalty=None, clip=nan)  # clip.*not nan
 wgan(penalty=None, one_sided=True)  # one_sided=True is about the penalty
@@ -458,7 +458,7 @@ cyclegan(cycle=-10.0)  # cycle.*at least 0, not -10
 cyclegan(cycle=nan)  # cycle.*not nan
 cyclegan(identity=-0.5)  # identity.*not -0.5
 cyclegan(identity='yes')  # identity.*not 'yes'
-cyclegan(decay=1.5)  # decay.*at most 1, not 1.5
+cyclegan(decay=1.5)  # decay.*from 0 to 1, not 1.5
 cyclegan(generators=[nn.Identity()])  # generators must be a list of two
 cyclegan(generators=[])  # generators must be a list of two
 cyclegan(generators=nn.Sequential(nn.Identity(), nn.Identity()))  # generators must be a list of two
@@ -470,9 +470,9 @@ play(gan(event_shape=SHAPE, generator=nn.Linear(2, 96)), signed)  # generator.*\
 play(gan(discriminator=nn.Linear(4, 1)), points)  # discriminator fails
 play(gan(discriminator=nn.LSTM(3, 1)), points)  # discriminator fails
 play(gan(discriminator=nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), nn.Unflatten(0, (1, -1)))), points)  # discriminator.*not \(1, 3\)
-play(wgan(discriminator=nn.Sequential(nn.Flatten(0), nn.LazyLinear(1))), points)  # discriminator
+play(wgan(discriminator=nn.Sequential(nn.Flatten(0), nn.LazyLinear(1))), points)  # lazy layer
 play(cyclegan(generators=[nn.Identity(), nn.Conv2d(1, 2, 1)]), {'x': signed, 'b': signed.clone()})  # generators\[1\].*\(2, 12, 8\)
-play(cyclegan(discriminators=[nn.Flatten(0), nn.Identity()]), {'x': signed, 'b': signed.clone()})  # discriminators\[0\]
+play(cyclegan(discriminators=[nn.Flatten(0), nn.Identity()]), {'x': signed, 'b': signed.clone()})  # 'discriminator-a' has no trainable
 gan().discriminate(torch.randn(4, 5))  # items of shape \(3,\), not \(5,\)
 gan().discriminate(torch.randn(3))  # give a batch
 gan().discriminate([[0.0, 1.0, 2.0]])  # must be a tensor

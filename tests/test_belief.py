@@ -175,6 +175,15 @@ def test_mean_field_is_a_bound_that_rises_and_ends_where_it_is_flat():
         torch.testing.assert_close(net.mean_field(state, sweeps=50)[0], mu, atol=1e-4, rtol=0)
 
 
+def test_mean_field_of_rivals_does_not_swing():
+    """Five causes of one effect, each enough for a part of it: all at once they would switch on and off together."""
+    net = BeliefNet(6, hidden=range(5)).double()
+    net.weight.data.zero_()[5, :5] = 4.0
+    net.bias.data = torch.tensor([0.0, 0, 0, 0, 0, -8]).double()
+    bounds = [net.mean_field(net.place(states(1, net.bias)), sweeps=sweeps)[1] for sweeps in range(1, 9)]
+    assert (torch.stack(bounds).diff(dim=0) >= -1e-9).all()
+
+
 def test_mean_fields_bound_by_hand():
     """Saul, Jaakkola, Jordan: E_q[log p] with log(1 + e^z) bounded, and the entropy; sums over the states of q."""
     net = general()
@@ -243,9 +252,9 @@ REFUSED = [
     (lambda: NET.log_prob(torch.zeros(2, 7)), r"items of shape \(4,\), not \(7,\)"),
     (lambda: NET.log_prob([[0, 1, 0, 1]]), "x must be a tensor"),
     (lambda: NET.place(torch.zeros(4)), r"x\[None\]"),
-    (lambda: NET.logits(torch.zeros(2, 4)), r"state, of all 7 units, must have shape \(..., 7\), not \(2, 4\)"),
+    (lambda: NET.logits(torch.zeros(2, 4)), r"state, of all 7 units, must be \(..., 7\), not \(2, 4\)"),
     (lambda: NET.log_joint(OFF + 0.5), "0 or 1, but state runs from 0.5"),
-    (lambda: NET.marginals(OFF[0]), r"state must have shape \(batch, 7\), not \(7,\)"),
+    (lambda: NET.marginals(OFF[0]), r"state must be \(batch, 7\), not \(7,\)"),
     (lambda: NET.marginals(OFF, known=NET.visible.float()), "known must be bool.*float32"),
     (lambda: NET.every(OFF, known=[True] * 7), "known must be a tensor"),
     (lambda: NET.every(OFF / 0), "from nan to nan"),
@@ -259,7 +268,7 @@ REFUSED = [
     (lambda: next(NET.gibbs_chain(OFF - 1)), "0 or 1, but state runs from -1"),
     (lambda: NET.mean_field(OFF, sweeps=-1), "sweeps must be"),
     (lambda: NET.mean_field(OFF, known=NET.visible.int()), "known must be bool"),
-    (lambda: NET.mean_field(OFF[0]), r"state must have shape \(batch, 7\), not \(7,\)"),
+    (lambda: NET.mean_field(OFF[0]), r"state must be \(batch, 7\), not \(7,\)"),
     (lambda: NET.draw(-1), "n must be"),
     (lambda: NET.sample(2.5), "n must be a whole number of at least 0, not 2.5"),
     (lambda: NET.sample(2, torch.zeros(2).long()), "without y"),
@@ -469,9 +478,9 @@ LAYERS_REFUSED = [
     (lambda: SBN.codes(BITS, draws=0), "draws must be"),
     (lambda: SBN.codes(BITS, draws=None), "draws must be"),
     (lambda: SBN.loss(Batch(BITS[:, :4])), r"items of shape \(6,\)"),
-    (lambda: SBN.decode(torch.ones(4, 3)), r"z must have shape \(\.\.\., 2\), not \(4, 3\)"),
-    (lambda: SBN.recognize(1, BITS), r"below must have shape \(\.\.\., 3\)"),
-    (lambda: SBN.generate(0, BITS), r"above must have shape \(\.\.\., 3\)"),
+    (lambda: SBN.decode(torch.ones(4, 3)), r"z, the latents, must be \(\.\.\., 2\), not \(4, 3\)"),
+    (lambda: SBN.recognize(1, BITS), r"below must be \(\.\.\., 3\)"),
+    (lambda: SBN.generate(0, BITS), r"above must be \(\.\.\., 3\)"),
     (lambda: SBN.sample(-1), "n must be"),
     (lambda: SBN.sample(2, torch.zeros(2).long()), "without y"),
     (lambda: SBN.sample_layers("5"), "n must be"),
@@ -479,7 +488,7 @@ LAYERS_REFUSED = [
     (lambda: estimators.bits([0.3]), "logits must be a tensor"),
     (lambda: estimators.bits(BITS, k=0), "k must be"),
     (lambda: estimators.sample_q(SBN, BITS, start=-1), "start must be a whole number from 0 to 2"),
-    (lambda: estimators.sample_q(SBN, BITS, start=1), "below must have shape"),
+    (lambda: estimators.sample_q(SBN, BITS, start=1), "below must be"),
     (lambda: estimators.sample_p(SBN, -1), "n must be"),
     (lambda: estimators.log_mass(torch.ones(4, 3), torch.ones(4, 1)), "as many units"),
     (lambda: estimators.log_mass(torch.ones(3) / 2, torch.ones(3)), "0 or 1, but bits runs from 0.5"),
@@ -497,7 +506,7 @@ LAYERS_REFUSED = [
     (lambda: estimators.NVIL([8, 3], normalize="no"), "normalize must be True or False"),
     (lambda: estimators.NVIL([8, 3], local=None), "local must be True or False"),
     (lambda: estimators.Concrete([8, 3], temperatures=0.5), "temperatures must be two numbers"),
-    (lambda: estimators.Concrete([8, 3], temperatures=(0.5, 0)), r"temperatures\[1\] must be a finite number above 0"),
+    (lambda: estimators.Concrete([8, 3], temperatures=(0.5, 0)), r"temperatures\[1\] must be positive and finite"),
     (lambda: estimators.Concrete([8, 3], temperatures=(float("nan"), 0.5)), r"temperatures\[0\] must be"),
     (lambda: exact.every_path(SBN, X.float()), r"x\.flatten\(1\)"),
     (lambda: exact.every_path(SBN, BITS / 2), "0 or 1"),

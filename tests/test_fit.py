@@ -405,7 +405,7 @@ def test_a_logged_parameter_is_logged_as_it_was():
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"epochs": 0}, ValueError, "epochs must be a finite number above 0"),
+        ({"epochs": 0}, ValueError, "epochs must be positive and finite"),
         ({"batch_size": 0}, ValueError, "batch_size must be a whole number"),
         ({"batch_size": {"y": 3}}, ValueError, "batch_size names"),
         ({"seed": -1}, ValueError, "seed must be"),
@@ -754,7 +754,10 @@ ELBO = {"validate": lambda m: {"elbo": 0.0}}
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        *[({"epochs": value}, "epochs must be a finite number") for value in (math.nan, math.inf, None, "5", True, -1)],
+        *[
+            ({"epochs": value}, "epochs must be positive and finite")
+            for value in (math.nan, math.inf, None, "5", True, -1)
+        ],
         *[({"batch_size": value}, "batch_size must be a whole number") for value in (True, 2.5, "8", -1, None)],
         ({"batch_size": 10**12}, r"batch_size=1000000000000 is far more than the data have \(10 items\)"),
         ({"batch_size": {"x": 2, "z": 2}}, r"streams are \['x'\], but batch_size names \['x', 'z'\]"),
@@ -841,7 +844,7 @@ def test_a_batch_of_many_epochs_is_said():
     ("player", "words"),
     [
         *[
-            ({"clip": value}, "player 'point': clip must be a finite number above 0")
+            ({"clip": value}, "player 'point': clip must be positive and finite")
             for value in (0, -1, math.nan, "1", True)
         ],
         *[

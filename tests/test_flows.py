@@ -655,7 +655,7 @@ BAD_CALLS = [
     (lambda: glow().sample(-1), "n must .* not -1"),
     (lambda: glow().sample(2, temperature=-1.0), "temperature must be a finite number of at least 0, not -1.0"),
     (lambda: glow().sample(2, temperature=math.nan), "temperature must .* not nan"),
-    (lambda: glow().sample(2, labels(2)), "no distribution given a label"),
+    (lambda: glow().sample(2, labels(2)), "has no classes"),
 ]
 
 
@@ -711,6 +711,7 @@ def test_labels_of_any_whole_type_are_labels_and_no_mask(dtype):
     torch.testing.assert_close(model.sample(4, y.to(dtype), temperature=0.0), model.sample(4, y, temperature=0.0))
     assert Glow((1, 2, 2), 1, 1, 2, classes=0).classes is None and model.classes == 2
     assert torch.equal(glow().log_prob(LIGHT, y), glow().log_prob(LIGHT))  # data sets carry labels
+    assert glow().log_prob(LIGHT[:0]).shape == (0,) and glow().sample(0).shape == (0, 1, 4, 8)
 
 
 def test_data_that_are_no_density_s_are_refused():

@@ -314,7 +314,7 @@ REFUSED = [
     (lambda: MODEL.em_step(POINTS[0]), r"x\[None\]"),
     (lambda: MODEL.em_step(POINTS / 0), "not finite"),
     (lambda: next(MODEL.em(POINTS[:, :2])), r"items of shape \(3,\), not \(2,\)"),
-    (lambda: MODEL.m_step(POINTS, torch.zeros(64, 1)), r"log_joint must have shape \(..., 64, 2\), not \(64, 1\)"),
+    (lambda: MODEL.m_step(POINTS, torch.zeros(64, 1)), r"log_joint must be \(..., 64, 2\), not \(64, 1\)"),
     (lambda: MODEL.log_prob(POINTS[0]), r"x\[None\]"),
     (lambda: MODEL.log_joint(POINTS.tolist()), "x must be a tensor"),
     (lambda: MODEL.encode(POINTS[:, :1]), r"items of shape \(3,\), not \(1,\)"),

@@ -215,6 +215,20 @@ def test_samples_stay_within_the_range_of_images():
         assert model.draw(3)[-1].abs().max() > 1 >= model.sample(3).abs().max()
 
 
+def test_what_the_nets_of_a_level_are_shown():
+    """Planes beside each other: noise and low or the image, then the label's; and numbers: the item, then a one-hot code."""
+    x, low, y = torch.randn(3, 1, 4, 6), torch.randn(3, 1, 4, 6), torch.tensor([1, 0, 1])
+    for generator, weights in ((True, [1.0, 10.0, 100.0]), (False, [1.0, 100.0])):
+        look = torch.nn.Conv2d(len(weights), 1, 1, bias=False)
+        look.weight.data = torch.tensor(weights).view(1, -1, 1, 1)
+        net = lapgan.ConditionalConvNet(look, (1, 4, 6), classes=2, generator=generator)
+        label = (net.label[0].weight[:, y].T + net.label[0].bias).clamp(min=0).view(3, 1, 4, 6)
+        expected = low + x + 10 * low if generator else x
+        torch.testing.assert_close(net(x, low, y), expected + 100 * label)
+    net = lapgan.ConditionalMLP(torch.nn.Identity(), classes=2)
+    torch.testing.assert_close(net(x, y), torch.cat([x.view(3, 24), torch.eye(2)[y]], 1))
+
+
 def test_a_class_reaches_every_network():
     model = small(classes=4).eval()
     y = torch.tensor([0, 3])
@@ -256,7 +270,7 @@ def test_bad_input_is_named():
         small().check_scale(torch.rand(4, 2, 12, 20))
     with pytest.raises(ValueError, match="a label, 0 to 2: pass y=, or data with labels"):
         fit(small(classes=3), some_images(), epochs=1, progress=False)
-    with pytest.raises(ValueError, match="labels must be 0 to 2, not 0 to 3"):
+    with pytest.raises(ValueError, match="item [0-9]+: labels must be 0 to 2, not 3"):
         fit(small(classes=3), (some_images(), torch.tensor([0, 1, 2, 3, 0])), epochs=1, progress=False)
 
 

@@ -162,7 +162,7 @@ CALLS = {
         "IWAE('vae')",
         "IWAE(nn.Linear(2, 2))",
     ],
-    r"z, the latents, must have shape \(\.\.\., 2\)": [
+    r"z, the latents, must be \(\.\.\., 2\)": [
         f"{make}.decode({z})"
         for make, z in [
             ("vae()", "torch.zeros(4, 3)"),
@@ -173,12 +173,12 @@ CALLS = {
         ]
     ]
     + ["cvae().decode(torch.zeros(6, 3), Y)", "parts().decode(torch.zeros(4, 1), torch.zeros(4, 1, 2))"],
-    r"z, the latents, must have shape \(\.\.\., 5\)": ["dlgm().decode(torch.zeros(4, 4))"],
-    r"z, the latents, must have shape \(\.\.\., 2, 3\)": [
+    r"z, the latents, must be \(\.\.\., 5\)": ["dlgm().decode(torch.zeros(4, 4))"],
+    r"z, the latents, must be \(\.\.\., 2, 3\)": [
         "draw().decode(torch.zeros(4, 6))",
         "draw().decode(torch.zeros(3))",
     ],
-    r"z, the latents, must have shape \(batch, 2, 3\)": [
+    r"z, the latents, must be \(batch, 2, 3\)": [
         "next(draw().strokes(torch.zeros(2, 3)))",
         "next(draw().strokes(torch.zeros(5, 4, 2, 3)))",
     ],
@@ -231,7 +231,7 @@ CALLS = {
             ["vae()", "semi()", "dlgm()", "draw()", "hier()", "iwae()"], ["-1", "2.5", "'3'", "None", "nan"]
         )
     ],
-    r"no distribution given a label": [
+    r"has no classes": [
         f"{make}.sample(6, Y)" for make in ["vae()", "dlgm()", "draw()", "hier()", "iwae()", "iwae(model=draw())"]
     ],
     r"pass y=": [
@@ -297,7 +297,7 @@ CALLS = {
         ]
         for y in ["9 * (Y > 1)", "-(Y > 1).int()"]
     ],
-    r"y must have shape \(batch, 1, 2\)": [
+    r"y must be \(batch, 1, 2\)": [
         *["parts().elbo(X, 1, torch.zeros(6, 2))", "parts().sample(6, Y)", "parts().check(X, torch.zeros(6, 2, 1))"],
         *["parts().decode(torch.zeros(6, 2), torch.zeros(1, 2))", "parts().halves(X, torch.zeros(2, 6, 1, 2))"],
     ],
@@ -310,7 +310,7 @@ CALLS = {
         ],
         "semi().check(X * nan)",
     ],
-    r"encoder\(x\) must have shape \(batch, 4\), not": [
+    r"encoder\(x\) must be \(batch, 4\), not": [
         f"{make.format(net)}{call}"
         for make, net, call in product(
             ["vae(encoder=nn.Sequential(nn.Flatten(), {}))"],
@@ -335,9 +335,9 @@ CALLS = {
         f"hier().{call}({layer}, X.flatten(1))"
         for call, layer in product(["recognize", "generate"], [-1, 2, 0.0, "'0'", None])
     ],
-    r"below must have shape \(\.\.\., 12\)": ["hier().recognize(0, X)"],
-    r"below must have shape \(\.\.\., 3\)": ["hier().recognize(1, X.flatten(1))"],
-    r"above must have shape \(\.\.\., 3\)": ["hier().generate(0, torch.zeros(4, 2))"],
+    r"below must be \(\.\.\., 12\)": ["hier().recognize(0, X)"],
+    r"below must be \(\.\.\., 3\)": ["hier().recognize(1, X.flatten(1))"],
+    r"above must be \(\.\.\., 3\)": ["hier().generate(0, torch.zeros(4, 2))"],
     r"draws must be": [f"{make}.codes(X, draws={k})" for make, k in product(["draw()", "hier()"], [0, -1, 2.5, None])],
     r"levels must be a whole number of at least 2": [
         *["nets.DiscretizedLogistic(torch.zeros(2), torch.zeros(2), 1)", "nets.discretized_logistic(X, X, 2.5, 3)"],
@@ -348,7 +348,7 @@ CALLS = {
         f"Window.of(torch.zeros(2, 5), {sizes})"
         for sizes in ["0, 4, 4", "2.5, 4, 4", "2, -1, 4", "2, 4, 0", "None, 4, 4"]
     ],
-    r"parameters must have shape \(batch, 5\)": [
+    r"parameters must be \(batch, 5\)": [
         "Window.of(torch.zeros(2, 4), 2, 4, 4)",
         "Window.of(torch.zeros(5), 2, 4, 4)",
     ],
@@ -425,7 +425,7 @@ def test_a_model_of_ones_own_may_take_conditions_of_its_own():
 
     y = torch.full((5, 3), 100.0)
     assert (Told(3, 1).sample(5, y) > 50).all()
-    with pytest.raises(ValueError, match="no distribution"):
+    with pytest.raises(ValueError, match="no classes"):
         Shifted(3, 1).sample(5, y)
 
 

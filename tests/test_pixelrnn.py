@@ -372,8 +372,8 @@ BAD_CALLS = [
     ),
     (lambda: tiny().complete(ZEROS, UPPER.expand(2, 1, 1, 3, 4)), "known must be bools"),
     (lambda: tiny().complete(ZEROS + 2, UPPER), r"whole numbers 0 \.\. 1"),
-    (lambda: next(tiny().pixels(ZEROS, UPPER, torch.zeros(4).long())), "no distribution given a label"),
-    (lambda: tiny().sample(2, torch.tensor([0, 1])), "no distribution given a label"),
+    (lambda: next(tiny().pixels(ZEROS, UPPER, torch.zeros(4).long())), "has no classes"),
+    (lambda: tiny().sample(2, torch.tensor([0, 1])), "has no classes"),
     (lambda: tiny().sample(-1), "n must .* not -1"),
 ]
 

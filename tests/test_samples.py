@@ -241,7 +241,7 @@ def test_a_mode_needs_its_share_within_its_distance():
     assert edge.counts.tolist() == [0, 1, 0]  # at the distance itself a point is within it
     close = modes_covered(torch.tensor([[0.4]]), torch.tensor([[0.0], [1.0]]), 1.0)
     assert close.counts.tolist() == [1, 0]  # of the nearest only
-    with pytest.raises(ValueError, match="scale must be a finite number above 0, not 0.0"):
+    with pytest.raises(ValueError, match="scale must be positive and finite, not 0.0"):
         modes_covered(points, centres, 0.0)
 
 
@@ -282,7 +282,7 @@ def test_parzen_bandwidth_is_the_best_candidate():
     with pytest.raises(ValueError, match="at the edge of 0.01 to 0.02"):
         parzen_bandwidth(x, valid, [0.02, 0.01])
     assert parzen_bandwidth(x, valid, [0.3]) == 0.3
-    with pytest.raises(ValueError, match="bandwidth must be a finite number above 0, not 0.0"):
+    with pytest.raises(ValueError, match="bandwidth must be positive and finite, not 0.0"):
         parzen_bandwidth(x, valid, [0.3, 0.0])
 
 

@@ -78,10 +78,10 @@ class BeliefNet(GenerativeModel):
     @property
     def _levels(self) -> list[list[int]]:
         """Units whose parents are all drawn are drawn together: in a layered net, a layer."""
-        depth: list[int] = []
-        for parents in self.mask.tolist():
-            depth.append(max((depth[j] + 1 for j, is_parent in enumerate(parents) if is_parent), default=0))
-        return [[i for i in range(self.units) if depth[i] == level] for level in range(max(depth) + 1)]
+        depth, deeper = None, torch.zeros(self.units, dtype=torch.long, device=self.mask.device)
+        while depth is None or not torch.equal(depth, deeper):
+            depth, deeper = deeper, (self.mask * (deeper + 1)).amax(1)
+        return [(depth == level).nonzero()[:, 0].tolist() for level in range(int(depth.max()) + 1)]
 
     @property
     def weights(self) -> Tensor:

@@ -106,10 +106,8 @@ def log_p(net, x: Tensor, h: list[Tensor], start: int = 0) -> list[Tensor]:
     >>> len(log_p(net, x, h)), log_w.shape
     (3, torch.Size([5, 3]))
     """
-    below = [
-        log_mass(b, net.generate(start + i, a))
-        for i, (b, a) in enumerate(zip([x, *h], _layers(h, len(net.layers) - start)))
-    ]
+    pairs = zip([x, *h], _layers(h, len(net.layers) - start))
+    below = [log_mass(b, net.generate(start + i, a)) for i, (b, a) in enumerate(pairs)]
     return [*below, log_mass(h[-1], net.top)]
 
 

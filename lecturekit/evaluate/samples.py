@@ -184,7 +184,7 @@ def gaussian_frechet_distance(
     d = len(mean_a) if mean_a.ndim else 0
     if not d or [x.shape for x in given] != 2 * [(d,), (d, d)] or not all(x.isfinite().all() for x in given):
         shapes = ", ".join(str(tuple(x.shape)) for x in given)
-        raise ValueError(f"means are (d,) and covariances (d, d), of one d and finite, not {shapes}")
+        raise ValueError(f"means are (d,) and covariances (d, d), of one d and finite, not of shapes {shapes}")
     mean_a, a, mean_b, b = (x.detach().cpu().double() for x in given)
     factor, _ = _factor(a, "covariance_a"), _factor(b, "covariance_b")
     return _frechet(mean_a - mean_b, a.trace(), factor, b)

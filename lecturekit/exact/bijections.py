@@ -284,7 +284,8 @@ class Squeeze(Rearrangement):
 
     # Channels-last memory, in which convolutions and products over the channels run faster, stays until the end.
     def rearrange(self, x: Tensor) -> Tensor:
-        return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+        z = F.pixel_unshuffle(x, 2) if len(x) else x.reshape(0, 4 * x.shape[1], x.shape[2] // 2, x.shape[3] // 2)
+        return z.contiguous(memory_format=torch.channels_last)
 
     def inverse(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return F.pixel_shuffle(z, 2)

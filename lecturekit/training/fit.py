@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from tqdm import tqdm
 
 from lecturekit import checks
@@ -28,7 +29,8 @@ from lecturekit.training.stream import Streams
 
 CAUSES = (
     "Usual causes: a learning rate that is too high (try a tenth, or a player's clip=1.0), data on another scale than the "
-    'model expects or with outliers, a logarithm or a division of something that reached 0, bfloat16 (try precision="float32").'
+    "model expects or with outliers, a logarithm or a division of something that reached 0, bfloat16 (try "
+    'precision="float32").'
 )
 
 
@@ -53,7 +55,8 @@ def fit(
     """Play the model's game on the data, on the device where the model is, and return what was logged.
 
     data: a split of lecturekit.data, a tensor (N, *event_shape), a pair (x, y), or a dict of these: named streams, the
-        first of which is `batch.x` and counts the epochs.
+        first of which is `batch.x` and counts the epochs. All of it is checked before anything moves (what is on a disk when
+        it is read); real numbers of any dtype become the model's, batch by batch.
     batch_size: items per batch, for all streams or by stream name; with several processes, of all of them together.
     seed: decides the order of the data and all noise. The caller's random numbers are left as they were.
     validate: called after every epoch in eval mode, without gradients, with the same random numbers each time; what it
@@ -63,7 +66,8 @@ def fit(
         model large enough to gain; history.precision says which was used.
     ema: decay of an exponential moving average of the weights, such as 0.999. validate and callbacks see the averaged
         model, and history.averaged is it.
-    early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises, and go back to its best epoch.
+    early_stopping: EarlyStopping(watch, patience): stop when valid/watch no longer rises (or falls: best="lowest"), and go
+        back to its best epoch.
     checkpoint, resume, save_every: a folder for checkpoints, one every `save_every` seconds and at the end. With
         resume=True a run that was stopped at any moment goes on from the newest one as if nothing had happened: on a CPU
         the final weights are the same to the bit. Where there is none yet, it starts. A checkpoint of another run is refused
@@ -77,8 +81,8 @@ def fit(
     checkpoint is left; a second Ctrl-C does not wait. The model is left in eval mode, ready to be looked at.
 
     Raises ValueError or TypeError, before anything moves, for data that cannot be this model's and for a game that cannot
-    be played; Diverged when a loss is not finite; MemoryError that says which batch was too large; CheckpointError for a
-    checkpoint of another run or one that cannot be written.
+    be played; Diverged, with the `history`, when a loss is not finite; MemoryError that says which batch was too large;
+    CheckpointError for a checkpoint of another run or one that cannot be written.
 
     >>> from lecturekit.variational import LinearGaussian
     >>> x = torch.randn(512, 2)
@@ -139,6 +143,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "players"):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         raise TypeError(f"fit(model, data): the first argument must be a GenerativeModel, not {what}")
+    if lazy := [name for name, p in model.named_parameters() if is_lazy(p)]:
+        raise ValueError(f"{lazy[0]} is of a lazy layer, which has no parameters yet; call its net once, then fit")
     checks.wholes(0, True, event_shape=getattr(model, "event_shape", None))
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := tuple(callbacks))):
         raise TypeError(f"callbacks must be a list of functions (model, history), not {callbacks!r}")

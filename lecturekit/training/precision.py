@@ -21,9 +21,8 @@ def autocast_dtype(precision: str, model: nn.Module, device: torch.device) -> to
     >>> autocast_dtype("bfloat16", net, cpu), autocast_dtype("auto", net, cpu)  # too small to gain
     (torch.bfloat16, None)
     """
-    if checks.one_of(PRECISIONS, precision=precision) == "float32" or any(
-        p.dtype == torch.float64 for p in model.parameters()
-    ):
+    checks.one_of(PRECISIONS, precision=precision)
+    if precision == "float32" or any(p.dtype == torch.float64 for p in model.parameters()):
         return None
     if precision == "auto" and not (fast_bfloat16(device) and sum(p.numel() for p in model.parameters()) >= WORTH_IT):
         return None

@@ -49,7 +49,7 @@ class EarlyStopping:
     best: str | None = None
 
     def __post_init__(self):
-        checks.whole(patience=self.patience)
+        object.__setattr__(self, "patience", checks.whole(patience=self.patience))
         if not isinstance(self.watch, str):
             raise TypeError(f"watch must be a name that validate returns, not {self.watch!r}")
         if self.best is not None:
@@ -95,6 +95,7 @@ class Training:
         average = get_ema_multi_avg_fn(ema) if ema is not None else None
         self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=False) if ema is not None else None
         self.early_stopping, self.best, self.best_weights = early_stopping, {"value": -math.inf, "epoch": 0.0}, {}
+        # a mask may be -inf
         self.finite = [n for n, t in model.state_dict().items() if t.is_floating_point() and t.isfinite().all()]
 
     @property
@@ -214,11 +215,10 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
         out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
-        broken = [
-            name for name in self.finite if not out[f"model/{name}"].isfinite().all()
-        ]  # no mask that was -inf before
-        if broken:
-            raise Diverged(f"the weights are no longer finite after a step on a finite loss: {', '.join(broken[:3])}")
+        floats = {n: t for n, t in self.model.state_dict().items() if t.is_floating_point()}
+        ruined = [n for n, t in floats.items() if (~t.isfinite() if n in self.finite else t.isnan()).any()]
+        if ruined:
+            raise Diverged(f"the weights are no longer finite after a step on a finite loss: {', '.join(ruined[:3])}")
         if self.averaged is not None:
             out |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
         out |= {f"best/{n}": t for n, t in self.best_weights.items()}

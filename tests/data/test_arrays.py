@@ -8,7 +8,7 @@ import pytest
 import scipy.io
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import Grayscale, ToTensor
 
@@ -133,6 +133,7 @@ def test_whatever_holds_them_the_pixels_are_the_same(files, name):
     for split, index in ((found.train, expected[0]), (found.test, expected[1])):
         assert torch.equal(split.x, torch.tensor(X[:, None])[index]) and split.view == data.View("binary")
         assert torch.equal(split.y, torch.tensor(Y)[index]) if labelled else split.y is None
+        assert split.x.dtype == torch.uint8 and (split.y is None or split.y.dtype == torch.int64)
     assert found.valid is None and found.classes is None
 
 
@@ -147,9 +148,10 @@ def test_colour_goes_first(files, source):
 def test_a_folder_of_torchvision_with_its_classes(files):
     """With a test part, nothing but a tenth of each class is set aside; ToTensor makes no difference."""
     some, floats = (ImageFolder("classes", transform=t) for t in (None, ToTensor()))
-    a, b = from_arrays(some, some, "levels", levels=4), from_arrays(floats, floats, "levels", levels=4)
+    few = [Subset(part, range(7)) for part in (some, floats)]
+    a, b = (from_arrays(part, test, "levels", levels=4) for part, test in zip((some, floats), few))
     assert a.classes == b.classes == ("0", "1", "2") and a.event_shape == (3, 5, 5)
-    assert torch.bincount(a.valid.y).tolist() == [1, 1, 1] and len(a.train) == 37 and len(a.test) == 40
+    assert torch.bincount(a.valid.y).tolist() == [1, 1, 1] and len(a.train) == 37 and len(a.test) == 7
     for split in "train", "valid", "test":
         assert torch.equal(getattr(a, split).x, getattr(b, split).x)
         assert torch.equal(getattr(a, split).y, getattr(b, split).y)
@@ -167,6 +169,7 @@ def test_a_folder_of_torchvision_with_its_classes(files):
         (np.array([0.0, 16.0]), [0, 16], r"from 0.0 to 16.0 .* so dark; else: \(x \* \(255 / 16.0\)\)"),
         (np.array([0, 128]), [0, 128], None),
         (np.array([0, 51, 254]) / 255 + 1e-7, [0, 51, 254], None),
+        (np.array([51, 102, 254]) / 255 - 1e-7, [51, 102, 254], None),
     ],
 )
 def test_levels(x, pixels, said):

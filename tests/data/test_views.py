@@ -165,14 +165,14 @@ def test_parts_keep_labels_and_factors_together(split):
 
 
 def test_tenths_are_of_every_class_and_never_change():
-    y = np.repeat([4, 7, 9], [40, 20, 10])
+    y = np.repeat([4, 7, 9], [40, 20, 16])
     pool, test, valid = tenths(y)
-    assert sorted(torch.cat([pool, test]).tolist()) == [*range(70)] and valid == 4 + 2 + 1
+    assert sorted(torch.cat([pool, test]).tolist()) == [*range(76)] and valid == 4 + 2 + 2
     held = pool[-valid:]
     for part in test, held:
-        assert np.bincount(y[part], minlength=10)[[4, 7, 9]].tolist() == [4, 2, 1]
+        assert np.bincount(y[part], minlength=10)[[4, 7, 9]].tolist() == [4, 2, 2]
         assert part.tolist() not in (sorted(part.tolist()), sorted(part.tolist())[::-1])  # classes are mixed
     alone, none, valid = tenths(y, tests=False)
-    assert len(none) == 0 and valid == 7 and sorted(alone.tolist()) == [*range(70)]
-    assert set(alone[-7:].tolist()) == set(test.tolist())  # the last tenth of each class's permutation
+    assert len(none) == 0 and valid == 8 and sorted(alone.tolist()) == [*range(76)]
+    assert set(alone[-8:].tolist()) == set(test.tolist())  # the last tenth of each class's permutation
     assert tenths(np.zeros(12))[0].tolist() == [8, 4, 10, 2, 3, 6, 7, 1, 11, 9, 0]
