@@ -499,7 +499,7 @@ LAYERS_REFUSED = [
     (lambda: estimators.ScoreFunction([8]), "sizes are those of x and of every layer"),
     (lambda: estimators.ScoreFunction(8), "sizes must be a sequence"),
     (lambda: estimators.ScoreFunction([8, 0]), r"sizes\[1\] must be"),
-    (lambda: estimators.VIMCO([8, 3], 1), "k, the number of samples, must be at least 2"),
+    (lambda: estimators.VIMCO([8, 3], 1), "k must be at least 2"),
     (lambda: estimators.VIMCO([8, 3], 3).signals(torch.ones(3)), r"log_w must be \(k, batch\) with k = 3, not \(3,\)"),
     (lambda: estimators.VIMCO([8, 3], 3).signals(torch.ones(1, 3)), "log_w must be"),
     (lambda: estimators.NVIL([8, 3], baseline=-1), "baseline must be"),
