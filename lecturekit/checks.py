@@ -71,6 +71,7 @@ def whole(least: int = 1, most: float = math.inf, **named: Any) -> Any:
         if not good or not least <= value <= most:
             bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
             said = _said(value) + "; labels go by name: y=" * (name in ("k", "n") and isinstance(value, Tensor))
+            name = {"k": "k, the number of samples,"}.get(name, name)
             raise (ValueError if good else TypeError)(f"{name} must be a whole number {bounds}, not {said}")
         return int(value)
 

@@ -78,6 +78,8 @@ class LatentVariableModel(GenerativeModel):
 
     def log_weights(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, "k batch"]:
         """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
+        if checks.tensor(x=x).shape[:1] == (0,):
+            raise ValueError("x is empty: there are no items")
         log_joint, log_q = self.paths(x, checks.whole(k=k), y)
         return log_joint - log_q
 

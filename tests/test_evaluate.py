@@ -32,9 +32,9 @@ zero, one = torch.zeros(2), torch.eye(2)
     ("call", "words"),
     [
         # likelihoods
-        (lambda: bound(vae, x, k=0), "k must be a whole number of at least 1, not 0"),
-        (lambda: bound(vae, x, k=2.5), "k must be .* not 2.5"),
-        (lambda: bound(cvae, x, y), "k must be .* not a tensor"),
+        (lambda: bound(vae, x, k=0), "k, the number of samples, must be a whole number of at least 1, not 0"),
+        (lambda: bound(vae, x, k=2.5), "k, the number of samples, must be .* not 2.5"),
+        (lambda: bound(cvae, x, y), "k, the number of samples, must be .* not a tensor"),
         (lambda: bound(vae, x, k=2, rows=0), "rows must be"),
         (lambda: bound(vae, x, k=2, seed=1.5), "seed must be"),
         (lambda: bound(vae, x, k=2, seed=2**64), "seed must be"),

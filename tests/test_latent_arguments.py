@@ -153,7 +153,7 @@ def test_options_of_numpy_become_pythons():
 
 # --- calls --------------------------------------------------------------------------------------------------------------
 
-WRONG_SHAPE, NO_K = r"shape.*\(1, 4, 3\)", r"k must be a whole number of at least 1"
+WRONG_SHAPE, NO_K = r"shape.*\(1, 4, 3\)", r"k, the number of samples, must be a whole number of at least 1"
 CALLS = {
     r"an instance; this is a (type|SemiSupervisedVAE|NoneType|str|Linear)": [
         "IWAE(VAE)",

@@ -144,7 +144,7 @@ def test_a_model_that_guesses_gets_one_bit_per_pixel():
 
 def test_bad_input():
     model = VAE((1, 4, 4), latent=2, hidden=(8,))
-    with pytest.raises(ValueError, match="k must be a whole number of at least 1, not 0"):
+    with pytest.raises(ValueError, match="k, the number of samples, must be a whole number of at least 1, not 0"):
         estimate(model, torch.zeros(2, 1, 4, 4), 0)
     with pytest.raises(ValueError, match="0 items"):
         estimate(model, torch.zeros(0, 1, 4, 4), 3)

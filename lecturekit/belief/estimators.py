@@ -161,7 +161,7 @@ class Estimator(nn.Module):
         super().__init__()
         if len(checks.wholes(sizes=sizes)) < 2:
             raise ValueError(f"sizes are those of x and of every layer, such as (784, 200), not {sizes}")
-        self.k = checks.whole(**{"k, the number of samples per item,": k})
+        self.k = checks.whole(k=k)
 
     def extra_repr(self) -> str:
         """Its options, for print(model)."""

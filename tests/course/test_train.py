@@ -88,7 +88,7 @@ def test_games_see_signed_pictures(model, shape, capsys):
         (["--view", "unit"], 'view="binary"'),
         (["--epochs", "0"], "epochs must be positive and finite, not 0"),
         (["--epochs", "nan"], "epochs must be positive and finite, not nan"),
-        (["--k", "0"], "k must be a whole number of at least 1, not 0"),
+        (["--k", "0"], "k, the number of samples, must be a whole number of at least 1, not 0"),
         (["--items", "0"], "items must be a whole number of at least 1, not 0"),
         (["--items", "-1"], "items must be a whole number of at least 1, not -1"),
         (["--batch-size", "0"], "batch_size must be a whole number of at least 1"),
