@@ -138,7 +138,7 @@ def autograde(job: dict) -> int:
     """Grade the submission to job["lab"] in the course job["folder"] by the settings job["settings"]."""
     logging.basicConfig()  # nbgrader says only there what went wrong
     settings, lab, course, seconds = Path(job["settings"]), job["lab"], Path(job["folder"]), job["cell_seconds"]
-    os.environ.update(job["env"], **environment(course / "environment"))
+    os.environ.update(environment(course / "environment"))
     if CAN_FORK:
         Kernel.prepare()
         KernelProvisionerFactory.provisioners["forked"] = SimpleNamespace(load=lambda: Kernel)

@@ -83,7 +83,7 @@ def private_tests(lab: str, folder: Path) -> list[NotebookNode]:
         marks = {"grade_id": f"{task}-private-{number}", "points": float(points), "schema_version": 3}
         marks |= {"grade": True, "locked": True, "solution": False, "task": False}
         cells.append(v4.new_code_cell(body, id=f"private-{number}", metadata={"nbgrader": marks}))
-        labs.closed(cells[-1], f"{path}: the cell '# %% {task} | {points}'")
+        labs.closed(cells[-1], f"{path}, cell '# %% {task} | {points}'")
     if not cells:
         raise CourseError(f"{path} is empty; it should hold cells '# %% task | points' with asserts below")
     return cells

@@ -68,13 +68,13 @@ def closed(cell: NotebookNode, where: str) -> None:
     try:
         last = ast.parse(TransformerManager().transform_cell(cell.source)).body[-1:]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise CourseError(f"{where} is no Python: {error}") from None
+        raise CourseError(f"{where}: this is no Python: {error}") from None
     for node in last:
         called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
         if isinstance(node, ast.Expr) and getattr(called, "id", None) != "print":
             line = cell.source.splitlines()[node.lineno - 1]
             raise CourseError(
-                f"{where} ends in a value, {line!r} in line {node.lineno}, which nbgrader takes for the score: assert it, or set _"
+                f"{where}: it ends in a value, {line!r} in line {node.lineno}, which nbgrader takes for the score: assert it, or set _"
             )
 
 
@@ -111,7 +111,7 @@ def generate(lab: str, notebook: NotebookNode, course: Path) -> Path:
         raise CourseError("nbgrader is not installed: `make setup`, or install lecturekit[teach]") from None
     for cell in notebook.cells:
         if cell.cell_type == "code" and marked(cell, "grade"):
-            closed(cell, f"{lab}, cell {marked(cell, 'grade_id')},")
+            closed(cell, f"{lab}, cell {marked(cell, 'grade_id')}")
     folder = course / "solutions" / lab
     folder.mkdir(parents=True)
     if not (course / "gradebook.db").exists():
