@@ -41,7 +41,8 @@ def select(pattern: str = "*") -> list[str]:
     every = sorted(path.parent.name for path in LABS.glob("solutions/*/*.ipynb") if path.stem == path.parent.name)
     chosen = [name for name in every if fnmatch(name, pattern)]
     if not chosen:
-        raise CourseError(f"no lab matches {pattern!r}; there are: {', '.join(every) or 'none, in ' + str(LABS)}")
+        hint = f" (did you mean '{pattern}*'?)" if any(fnmatch(name, f"{pattern}*") for name in every) else ""
+        raise CourseError(f"no lab matches {pattern!r}{hint}; there are: {', '.join(every) or 'none, in ' + str(LABS)}")
     return chosen
 
 

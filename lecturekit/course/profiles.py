@@ -45,7 +45,8 @@ def select(pattern: str = "*") -> list[Path]:
         raise CourseError(f"{CHAPTERS} has no chapters (files named like 21-name.ipynb)")
     chosen = [path for path in every if fnmatch(path.stem, pattern)]
     if not chosen:
-        raise CourseError(f"no chapter matches {pattern!r}; there are:\n  " + "\n  ".join(p.stem for p in every))
+        hint = f" (did you mean '{pattern}*'?)" if any(fnmatch(p.stem, f"{pattern}*") for p in every) else ""
+        raise CourseError(f"no chapter matches {pattern!r}{hint}; there are:\n  " + "\n  ".join(p.stem for p in every))
     return chosen
 
 

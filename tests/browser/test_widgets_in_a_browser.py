@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from queue import Empty, Queue
 from threading import Thread
@@ -218,3 +219,20 @@ def test_the_widget_of_a_chapter(page, lab, tmp_path):
                 press_right(page, found[0])
                 return
     pytest.fail("no chapter has a widget with sliders")
+
+
+def test_a_chapter_that_is_opened_and_saved_is_the_same_file(page, lab):
+    """Its kernel tells its version of Python, which must not reach the file, or the next pull is refused."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    copy = FOLDER / select()[0].name
+    shutil.copyfile(select()[0], copy)
+    os.utime(copy, (0, 0))
+    page.goto(lab.format(copy.name))
+    page.get_by_text("| Idle").wait_for()
+    page.locator(".jp-Cell").first.click()
+    page.keyboard.press("Control+s")
+    end = time.monotonic() + PATIENCE
+    while copy.stat().st_mtime == 0 and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    assert copy.stat().st_mtime > 0, "it was not saved"
+    assert copy.read_bytes() == select()[0].read_bytes()

@@ -104,6 +104,9 @@ def test_a_page_loads_nothing_from_a_network_and_serves_light_and_dark(done):
 def test_nothing_to_run_is_an_error_of_its_own(chapters, capsys):
     assert main(["run", "--profile", "smoke", "--chapters", "9*"]) == 2
     assert "no chapter matches '9*'" in capsys.readouterr().err
+    first = profiles.select()[0].stem[:2]
+    assert main(["run", "--profile", "smoke", "--chapters", first]) == 2
+    assert f"no chapter matches '{first}' (did you mean '{first}*'?)" in capsys.readouterr().err
     assert main(["run", "--profile", "smoke", "--out", __file__]) == 2
     assert f"cannot write into {__file__}" in capsys.readouterr().err
 
