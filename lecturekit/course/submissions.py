@@ -45,7 +45,7 @@ def texts(path: Path) -> list[tuple[str, str, str, str]]:
     raw = path.read_bytes()
     kind = next((kind for start, kind in KINDS.items() if raw.lstrip().startswith(start)), None)
     if kind or not raw.strip():
-        raise ValueError(f"{path.name} is {kind or 'empty'}, not a notebook")
+        raise ValueError(f"{path.name} is not a notebook but {kind or 'empty'}")
     try:
         cells = nbformat.reads(raw.decode("utf-8-sig"), as_version=4).cells
         return [(c.cell_type, str(c.source), str(marked(c, "grade_id") or ""), str(c.get("id", ""))) for c in cells]
@@ -151,7 +151,7 @@ def stripped(path: Path, lab: NotebookNode) -> NotebookNode:
         cells.insert(0, make.get(kind, v4.new_raw_cell)(text, id=f"cell-{number}", metadata=metadata))
     if not any(marked(cell, "grade") and cell.cell_type == "code" or marked(cell, "solution") for cell in cells):
         raise ValueError(
-            f"{path.name} has no cell of this lab: another notebook, or an editor that drops what nbgrader notes?"
+            f"{path.name} has no test cell of this lab: another notebook, or an editor that drops what nbgrader notes?"
         )
     for grade_id in order:  # a deleted cell goes behind the one before it
         if grade_id in own and marked(own[grade_id], "locked"):

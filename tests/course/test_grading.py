@@ -118,7 +118,7 @@ def test_what_students_do_costs_neither_them_nor_the_class(desk, tmp_path, monke
     assert "graded 01-tiny-Copy1.ipynb, not 01-tiny.ipynb" in notes["copy"]
     assert notes["deleted"] == "put back: one"
     assert "2 notebooks with answers, a.ipynb, b.ipynb: leave one" in notes["two"]
-    assert notes["packed"] == "not graded: packed.ipynb is a zip archive, not a notebook"
+    assert notes["packed"] == "not graded: packed.ipynb is not a notebook but a zip archive"
     assert notes["dies"].startswith("two: the kernel ended")
     assert (
         "one is missing, because its cell failed: ModuleNotFoundError: No module named 'nowhere_at_all'"
@@ -216,10 +216,10 @@ def test_habits_are_no_reason_to_look_and_what_is_one_is_quoted():
 @pytest.mark.parametrize(
     "content, said",
     [
-        (b"", "is empty"),
-        (b"%PDF-1.7", "is a PDF"),
-        (b"PK\x03\x04...", "is a zip archive"),
-        (b"<!DOCTYPE html>", "is a web page"),
+        (b"", "not a notebook but empty"),
+        (b"%PDF-1.7", "not a notebook but a PDF"),
+        (b"PK\x03\x04...", "not a notebook but a zip archive"),
+        (b"<!DOCTYPE html>", "not a notebook but a web page"),
         (b"\xff\xfe{", "is not a notebook"),
         (b"{}", "is not a notebook"),
         (b'{"cells": 5, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "is not a notebook"),

@@ -245,7 +245,7 @@ def right(x):
     assert total.pop("kills") == 2 and "wrong: the kernel ended" in notes["kills"]
     assert set(total.values()) == {0}
     assert all(notes[student].startswith("not graded: ") for student in total)
-    assert "letter.pdf is a PDF" in notes["letter"] and "empty, not a notebook" in notes["empty"]
+    assert "letter.pdf is a PDF" in notes["letter"] and "not a notebook but empty" in notes["empty"]
 
     mixed = dict(note.split(": ", 1) for note in notes["mixed"].split("; "))
     assert {task for task in TASKS if float(rows["mixed"][task])} == {"right", "noisy"} == set(TASKS) - set(mixed)
