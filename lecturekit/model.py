@@ -99,9 +99,8 @@ class Player:
             if not callable(given[name]) and (given[name] is not None or name in ("loss", "optimizer")):
                 raise TypeError(f"{who}: {name} must be a function, not {given[name]!r}")
         if isinstance(self.moves, Iterable) and not isinstance(self.moves, nn.Module | Tensor):
-            object.__setattr__(
-                self, "moves", tuple(self.moves)
-            )  # an iterator, as net.parameters() is, is read only once
+            # an iterator, as net.parameters() is, is read only once
+            object.__setattr__(self, "moves", tuple(self.moves))
         parts = self.moves if isinstance(self.moves, tuple) else [self.moves]
         if not all(isinstance(part, nn.Module | nn.Parameter) for part in parts):
             raise TypeError(f"{who}: moves must be a module, a parameter, or several of them, not {self.moves!r}")

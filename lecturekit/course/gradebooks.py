@@ -98,10 +98,13 @@ def export(lab: str, totals: dict[str, float], most: float, roster: Path, form: 
 def marks(path: Path, questions: list[dict]) -> dict[str, dict[str, float]]:
     """student -> {question: points} that a person has written into <out>/<lab>-answers.csv, which gets the answers that are new.
 
-    questions: rows without points and comment. A row whose answer has changed loses its points. CourseError for points that are no number from 0
-    to `of`, before anything is overwritten.
+    questions: rows without points and comment. Points are for one answer: if it has changed they do not count, and the row stays below, as do
+    those of students who are not in this call. CourseError for points that are no number from 0 to `of`, before anything is overwritten.
     """
-    before = {(row["student"], row["question"], row["answer"]): row for row in (read(path) if path.exists() else [])}
+    rows = read(path) if path.exists() else []
+    if rows and (missing := [name for name in UNMARKED if name not in rows[0]]):
+        raise CourseError(f"{path} has no column {', '.join(missing)} any more; put it back, or move the file away")
+    before = {(row["student"], row["question"], row["answer"]): row for row in rows}
     found: dict[str, dict[str, float]] = {}
     for row in questions:
         given = before.pop((row["student"], row["question"], row["answer"]), {})
@@ -118,8 +121,8 @@ def marks(path: Path, questions: list[dict]) -> dict[str, dict[str, float]]:
             found.setdefault(row["student"], {})[row["question"]] = points
     part = path.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8-sig") as file:
-        out = csv.DictWriter(file, UNMARKED)
+        out = csv.DictWriter(file, UNMARKED, extrasaction="ignore")
         out.writeheader()
-        out.writerows(questions)
+        out.writerows(questions + [row for row in before.values() if row["points"] or row["comment"]])
     part.replace(path)
     return found

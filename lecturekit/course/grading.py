@@ -230,7 +230,7 @@ def grade(
             try:
                 if given.problem:
                     raise ValueError(given.problem)
-                result.digest = digest(given.path, notebook, timeout)
+                result.digest = digest(given.path, notebook, timeout, hide_tests)
                 cells = stripped(given.path, notebook)
                 restored = [marked(cell, "grade_id") for cell in cells.cells if cell.id.startswith("again-")]
                 codes[result.student] = written(cells)
@@ -277,6 +277,9 @@ def grade(
         result.marks = {question: given.get(spreadsheet(result.student), {}).get(question) for question in questions}
     if not unwritten:
         write(grades, out / f"{lab}.csv")
+        for student in handed_in:  # for the totals of all labs
+            result = next(result for result in grades if result.student == plain(student))
+            (pages / f"{student}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
     say(table(grades))
     beside = [plain(name) for given in handed_in.values() for name in given.beside]
     said = [f"Passed over: {', '.join(beside)}"] * bool(beside)
@@ -284,19 +287,20 @@ def grade(
         raise CourseError(unwritten)
     known = [written(notebook), written(student_version)]
     say("\n" + overview(lab, [asdict(result) for result in grades], points, codes, known, out))
+    most = sum(points.values()) + sum(float(marked(cell, "points")) for cell in questions.values())
     if roster:
         path = out / f"{lab}-{form}.csv"
-        said += export(lab, {grade.student: grade.total for grade in grades}, sum(points.values()), roster, form, path)
+        said += export(lab, {grade.student: grade.total for grade in grades}, most, roster, form, path)
         said.append(f"For {form.capitalize()}: {path}")
-    most = sum(points.values()) + sum(float(marked(cell, "points")) for cell in questions.values())
     said.append(f"{len(grades)} submissions, at most {most:g} points each: {out / lab}.csv")
     say("\n" + "\n".join(said))
     return True
 
 
-def digest(path: Path, notebook: NotebookNode, timeout: int) -> str:
-    """What a grade depends on: the submission, the lab with its private tests, the time that a cell may take."""
-    parts = (path.read_bytes(), nbformat.writes(notebook).encode(), str(timeout).encode())
+def digest(path: Path, notebook: NotebookNode, timeout: int, hide_tests: bool) -> str:
+    """What a grade and its page depend on: the submission, the lab with its private tests, the time that a cell may take, and
+    whether tests are shown."""
+    parts = (path.read_bytes(), nbformat.writes(notebook).encode(), f"{timeout} {hide_tests}".encode())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

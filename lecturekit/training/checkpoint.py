@@ -33,10 +33,9 @@ from lecturekit.training.ranks import Ranks
 
 Facts = dict[str, Any]
 
-FORMAT = (
-    3  # of the files. Those before 3 hold their history among the tensors, no sha256, and less of the run's identity;
-)
-# those of format 1, which do not say it, differ from 2 in names only:
+# Files before format 3 hold their history among the tensors, no sha256, and less of the run's identity; those of format 1,
+# which do not say it, differ from 2 in names only.
+FORMAT = 3
 RENAMED = {  # by the model's class: what stands in names of format 1, and what it is now
     "CycleGAN": {r"\bjudges\b": "discriminators", r"\bjudge-": "discriminator-"},
     "DRAW": {"^Hand$": "LSTM"},
@@ -44,15 +43,8 @@ RENAMED = {  # by the model's class: what stands in names of format 1, and what 
 }
 ADDRESS = re.compile(" at 0x[0-9a-fA-F]+")  # in the repr of a function: another one in every process
 HELD: set[Path] = set()  # by this process: the system's locks are between processes
-DAMAGE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    SafetensorError,
-)  # what it may raise
+# What reading a damaged checkpoint may raise.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError)
 
 
 class CheckpointError(RuntimeError):

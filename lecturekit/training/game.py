@@ -103,8 +103,6 @@ def player_states(model: GenerativeModel, dtype: torch.dtype | None, ranks: Rank
     names = [s.player.name for s in states]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"a game needs players with different names, not {names}")
-    if any("/" in name for name in names):
-        raise ValueError(f"a player's name must not hold a /, as terms are logged as player/term: {names}")
     if model.simultaneous and any(s.player.turns != 1 for s in states):
         raise ValueError("in a simultaneous game every player takes one turn a round")
     return states

@@ -214,8 +214,11 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by name. Diverged if a weight is not finite: such a state is not saved."""
-        out = {f"model/{n}": t for n, t in self.model.state_dict().items()}
-        floats = {n: t for n, t in self.model.state_dict().items() if t.is_floating_point()}
+        state = self.model.state_dict()
+        out, floats = (
+            {f"model/{n}": t for n, t in state.items()},
+            {n: t for n, t in state.items() if t.is_floating_point()},
+        )
         ruined = [n for n, t in floats.items() if (~t.isfinite() if n in self.finite else t.isnan()).any()]
         if ruined:
             raise Diverged(f"the weights are no longer finite after a step on a finite loss: {', '.join(ruined[:3])}")

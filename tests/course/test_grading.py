@@ -159,10 +159,10 @@ def test_grades_outlive_what_comes_after_them(desk, tmp_path, monkeypatch):
     assert main(["grade", LAB, str(folder), "--out", str(out)]) == 130
     assert list(rows(out)) == ["ann"]
     monkeypatch.setattr(grading, "results", noted)
-    for arguments in ((), ("--again", "b*"), ("--timeout", "7")):
+    for arguments in ((), ("--again", "b*"), ("--timeout", "7"), ("--timeout", "7", "--hide-tests")):
         assert main(["grade", LAB, str(folder), "--out", str(out), *arguments]) == 0
         assert list(rows(out)) == ["ann", "bob", "cyd"]
-    assert asked == [["bob", "cyd"], ["bob"], ["ann", "bob", "cyd"]]
+    assert asked == [["bob", "cyd"], ["bob"], ["ann", "bob", "cyd"], ["ann", "bob", "cyd"]]
     assert (out / f"{LAB}.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
@@ -331,6 +331,15 @@ def test_free_text_is_marked_by_a_person(desk, tmp_path, monkeypatch, capsys):
     assert given(desk, monkeypatch, tmp_path, {}) == 0
     assert (rows(tmp_path / "out")["ann"]["why"], rows(tmp_path / "out")["ann"]["total"]) == ("2.5", "5.5")
     assert rows(tmp_path / "out")["bob"]["why"] == "" and "well seen" in path.read_text(encoding="utf-8-sig")
+    with (tmp_path / "out" / "totals.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["student"]: row["total"] for row in csv.DictReader(file)} == {"ann": "5.5", "bob": "3.0"}
+    (desk[0] / "ann.ipynb").rename(tmp_path / "ann.ipynb")  # a call without her, and her marks are still there
+    assert given(desk, monkeypatch, tmp_path, {}) == 0 and "well seen" in path.read_text(encoding="utf-8-sig")
+    (tmp_path / "ann.ipynb").rename(desk[0] / "ann.ipynb")
+    hand_in("ann.ipynb", RIGHT, says("another answer"))
+    assert given(desk, monkeypatch, tmp_path, {}) == 0 and rows(tmp_path / "out")["ann"]["why"] == ""
+    assert "well seen" in path.read_text(encoding="utf-8-sig")
+    hand_in("ann.ipynb", RIGHT, says("=1+1, as it\nwas shown"))
     path.write_text(text.replace("ann,why,3,,,", "ann,why,3,4,,"), encoding="utf-8")
     assert given(desk, monkeypatch, tmp_path, {}) == 2
     assert "'4' for ann, why, is not from 0 to 3" in capsys.readouterr().err and "ann,why,3,4" in path.read_text()
