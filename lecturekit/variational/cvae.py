@@ -106,7 +106,7 @@ class CVAE(LatentVariableModel):
     def decode(self, z: Float[Tensor, " *lead latent"], y: Tensor | None = None) -> Independent:
         """p(x | z, y) for z (..., B, latent) and y of B items, a batch (..., B)."""
         z = checks.ends(self.origin.shape, z=z).to(self.origin.dtype)
-        *_, n = 1, *z.shape[:-1]
+        n = z.shape[-2] if z.ndim > 1 else 1
         given = self.flat(y, None if n == 1 else n)  # one z may go with many y
         lead = torch.broadcast_tensors(z[..., 0], given[..., 0])[0].shape
         both = torch.cat([z.expand(*lead, -1), given.expand(*lead, -1)], -1)
