@@ -1,4 +1,4 @@
-"""What the measurements share: where and when they were made, and the recipe of short trainings. Where they are kept: rows.py."""
+"""What the measurements share: where and when they were made, and the recipe of short trainings."""
 
 import json
 import math
@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from rows import load, save, stored
 from torch.optim import Adam
 
 from lecturekit import History, Player, fit
+from lecturekit.course.measured import load, save, stored
 from lecturekit.course.processor import processor
 
 

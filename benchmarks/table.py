@@ -1,4 +1,4 @@
-"""Writes docs/measured.md, and the README's table of systems, from tables.md, rows.py and results/*.json.
+"""Writes docs/measured.md, and the README's table of systems, from tables.md, the published numbers and results/*.json.
 
     python benchmarks/table.py
 
@@ -10,7 +10,7 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from rows import LABELS, PUBLISHED, SYSTEMS, beside, gained, load, published, save
+from lecturekit.course.measured import LABELS, PUBLISHED, SYSTEMS, beside, gained, load, published, save
 
 HERE = Path(__file__).parent
 TABLES, README, MEASURED = HERE / "tables.md", HERE.parent / "README.md", HERE.parent / "docs" / "measured.md"
@@ -156,7 +156,7 @@ def written(readme: str) -> str:
 
 
 if __name__ == "__main__":
-    for benchmark in PUBLISHED:  # what chapters read in results/ is what rows.py says
+    for benchmark in PUBLISHED:  # what chapters read in results/ is what lecturekit/course/measured.py says
         if (found := load(benchmark)) is not None:
             save(benchmark, found)
     MEASURED.write_text(page(), encoding="utf-8")

@@ -10,7 +10,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from lecturekit.course.profiles import PROFILES, ROOT, CourseError, select
+from lecturekit.course.profiles import CHECKOUT, PROFILES, ROOT, CourseError, select
 from lecturekit.course.train import MODELS
 
 # Read when torch is imported, which is later: threads that wait for others soon sleep, so that they slow nobody else down.
@@ -114,6 +114,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options and name != "lab":
         parser().error(f"unrecognized arguments: {' '.join(options)}")
     try:
+        if name != "train" and ROOT != CHECKOUT:
+            raise CourseError(
+                f"`{name}` works on the course's own files, and here is only its package: get the whole course, and "
+                "call `make setup` there. A chapter by itself is opened with `jupyter lab`"
+            )
         if name == "lab":
             return lab(options)
         where = {"refresh": "run", "test": "checks", "grade": "grading", "release": "labs"}.get(name, name)

@@ -3,7 +3,6 @@
 It looks and measures for some two seconds, needs no network, and names no path.
 """
 
-import json
 import os
 import platform
 import textwrap
@@ -16,8 +15,10 @@ import torch
 from packaging.requirements import Requirement
 
 from lecturekit import checks, data, fit
+from lecturekit.course.measured import load
+from lecturekit.course.plan import plan
 from lecturekit.course.processor import processor
-from lecturekit.course.profiles import ROOT, overrides, select, tomllib
+from lecturekit.course.profiles import ROOT, seconds, tomllib
 from lecturekit.data import sources
 from lecturekit.training.precision import fast_bfloat16
 from lecturekit.variational import VAE
@@ -100,7 +101,7 @@ def training_rate(device: torch.device) -> float | None:
 
 def reference() -> tuple[float, str]:
     """The same rate as it was measured where the seconds in profiles.toml were, and that machine's name."""
-    table = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text(encoding="utf-8"))["vae"]
+    table = load("throughput")["vae"]
     rates = [row["items_per_second"] for name, row in table["rows"].items() if name.startswith("fit")]
     return max(rates), f"{table['machine']}, {table['threads']} threads"
 
@@ -140,8 +141,8 @@ def report() -> str:
             "All chapters run here under the profiles smoke and laptop. They need no network and no Chromium."
         )
     if here and device.type == "cpu":  # with a GPU a chapter's other work takes the time
-        seconds = {path.stem.partition("-")[0]: overrides(path, "laptop")[1] for path in select()}
-        times = ", ".join(f"{n} about {_round(s * there / here)} s ({s} s there)" for n, s in seconds.items() if s)
+        taken = {n: seconds(chapter.notebook, "laptop") for n, chapter in plan().chapters.items() if chapter.notebook}
+        times = ", ".join(f"{n} about {_round(s * there / here)} s ({s} s there)" for n, s in taken.items() if s)
         verdict.append(f"Under laptop, judged by the training rate: chapter {times}.")
         if busy > 25:
             verdict.append(f"Other programs kept this machine {busy:.0f} % busy meanwhile; without them it is faster.")

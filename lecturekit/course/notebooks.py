@@ -17,6 +17,20 @@ WIDGET_NOTE = "*A widget stands here: open the chapter with `make lab` and run t
 BAR = re.compile(r"\[(\d+:)?\d\d:\d\d[<,].*\]\s*$")  # the end of a tqdm bar: [00:12<00:03, 8.1it/s]
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+# The first code cell of every chapter and lab; pages leave it out.
+INSTALL = """\
+# Where the course is installed, this does nothing. Elsewhere (Colab, Kaggle, a bare environment) it installs
+# what is missing: from the wheel beside this notebook, or from where LECTUREKIT says.
+from glob import glob
+from importlib.util import find_spec
+from os import environ
+
+if not all(map(find_spec, ("lecturekit", "ipywidgets", "mlxtend", "psutil", "scipy", "skimage"))):
+    wheels = sorted(glob("lecturekit-*.whl") + glob("/kaggle/input/*/lecturekit-*.whl"))
+    course = environ.get("LECTUREKIT") or "".join(f"{wheel}[course]" for wheel in wheels[-1:])
+    assert course, "The course is not installed: put its wheel, lecturekit-....whl, beside this notebook"
+    %pip install --quiet "{course}"
+""".strip()
 VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
 
 

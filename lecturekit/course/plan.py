@@ -1,22 +1,14 @@
-"""The course as planned (chapters/course.toml) beside the course as it is (the notebooks that there are)."""
+"""The course as planned, and what there is of it: chapters/course.toml."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from pathlib import Path
-
-import nbformat
+from dataclasses import MISSING, dataclass, fields
 
 from lecturekit.course import profiles
 from lecturekit.course.profiles import CourseError
 
-# The second cell of a row of the table at a chapter's head: | 3 A section | 12 min | 6 s |
-MINUTES = re.compile(r"^\|[^|]*\|\s*(\d+) min\b", re.MULTILINE)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """One chapter as planned; `notebook` and `lab` are None while they have not been written."""
+    """One chapter as planned; `notebook`, `minutes` and `lab` are None while they have not been written."""
 
     number: str
     title: str
@@ -25,16 +17,9 @@ class Chapter:
     week: int
     hours: list[int | float]  # lecture, lab, at home
     read: list[str]
-    notebook: Path | None
-    lab: Path | None
-
-    @property
-    def minutes(self) -> int | None:
-        """How long reading takes, as the table at the chapter's head says; None where there is none."""
-        if self.notebook is None:
-            return None
-        head = nbformat.read(self.notebook, as_version=4).cells[0].source
-        return sum(int(minutes) for minutes in MINUTES.findall(head)) or None
+    notebook: str | None = None  # its file's name without the ending
+    minutes: int | None = None  # to read it
+    lab: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +32,21 @@ class Plan:
 
 
 def plan() -> Plan:
-    """Read chapters/course.toml and look which chapters and labs there are.
-
-    Raises CourseError for a file that is absent or not as its head describes it.
-    """
+    """Read chapters/course.toml. CourseError for a file that is absent or not as its head describes it."""
     file = profiles.CHAPTERS / "course.toml"
     table = profiles.read_toml(file, "is the plan of the course")
     _complete(table, Plan, f"{file}")
-    notebooks, labs = _by_number(profiles.select()), _by_number(profiles.ROOT.glob("labs/solutions/[0-9]*"))
     chapters = {}
     for number, row in sorted(table.pop("chapters").items()):
-        _complete(row, Chapter, f"{file}, chapter {number}", ("number", "notebook", "lab"))
-        chapters[number] = Chapter(number=number, notebook=notebooks.get(number), lab=labs.get(number), **row)
+        _complete(row, Chapter, f"{file}, chapter {number}", "number")
+        chapters[number] = Chapter(number=number, **row)
     return Plan(chapters=chapters, **table)
 
 
-def _complete(row: dict, kind: type, where: str, known: tuple[str, ...] = ()) -> None:
-    """CourseError unless the row says what `kind` needs beyond what is known, and nothing else."""
-    needed = {field.name for field in fields(kind)} - set(known)
-    if missing := needed - set(row):
+def _complete(row: dict, kind: type, where: str, known: str = "") -> None:
+    """CourseError unless the row says what `kind` needs, `known` aside, and nothing that it does not know."""
+    allowed = {field.name: field.default is MISSING for field in fields(kind) if field.name != known}
+    if missing := {name for name, needed in allowed.items() if needed} - set(row):
         raise CourseError(f"{where}: missing {', '.join(sorted(missing))}")
-    if unknown := set(row) - needed:
-        raise CourseError(f"{where}: unknown {', '.join(sorted(unknown))}; there are {', '.join(sorted(needed))}")
-
-
-def _by_number(paths: Iterable[Path]) -> dict[str, Path]:
-    return {path.stem.partition("-")[0]: path for path in paths}
+    if unknown := set(row) - set(allowed):
+        raise CourseError(f"{where}: unknown {', '.join(sorted(unknown))}; there are {', '.join(sorted(allowed))}")

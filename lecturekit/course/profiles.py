@@ -15,7 +15,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Installed without a checkout, the package has of it what chapters read, in the same places: see pyproject.toml.
+ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path(__file__).parent / "files"
 CHAPTERS = ROOT / "chapters"
 PROFILES = ("smoke", "laptop", "gpu")
 
@@ -71,6 +73,12 @@ def read_toml(file: Path, purpose: str) -> dict[str, Any]:
         raise CourseError(f"{file} does not exist; it {purpose}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{file} is not valid TOML: {error}") from None
+
+
+def seconds(name: str, profile: str) -> float | None:
+    """How long a chapter takes under a profile, as chapters/profiles.toml says; the chapter itself need not be there."""
+    table = read_toml(CHAPTERS / "profiles.toml", "says what each profile changes in a chapter")
+    return table.get(name, {}).get(profile, {}).get("seconds")
 
 
 def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None]:

@@ -13,6 +13,7 @@ import jupyter_server_mathjax
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from lecturekit.course.notebooks import clean, own_kernel, tidy
 from lecturekit.course.profiles import ROOT, overrides, select, writable
@@ -69,6 +70,7 @@ def write_page(executed: Path) -> None:
         template_name="template",
         extra_template_basedirs=[str(Path(__file__).parent)],
         mathjax_url="mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full,Safe",
+        config=Config(TagRemovePreprocessor={"enabled": True, "remove_cell_tags": ["remove-cell"]}),
     )
     exporter.log.setLevel(logging.ERROR)
     page, _ = exporter.from_filename(str(executed))

@@ -8,9 +8,10 @@ import nbformat
 import pytest
 
 from lecturekit.course import profiles
-from lecturekit.course.notebooks import clean
+from lecturekit.course.notebooks import INSTALL, clean
 
 CHAPTERS = sorted(profiles.CHAPTERS.glob("*.ipynb"))
+LABS = sorted(profiles.ROOT.glob("labs/*/*/*.ipynb"))
 MACHINE = re.compile(r"/(?:home|root|Users|tmp)/|\b[A-Z]:\\|site-packages|\bat 0x[0-9a-f]{6,}")
 LIMIT = 2.5e6  # bytes; a course of thirty chapters must still be cloned in seconds
 
@@ -40,6 +41,12 @@ def test_profiles_fit_the_chapter(path):
 @each
 def test_executed_once_from_top_to_bottom(path):
     assert [cell.execution_count for cell in code(path)] == list(range(1, len(code(path)) + 1))
+
+
+@pytest.mark.parametrize("path", CHAPTERS + LABS, ids=[path.stem for path in CHAPTERS + LABS])
+def test_the_first_cell_installs_what_is_missing(path):
+    first = code(path)[0]
+    assert first.source == INSTALL and "remove-cell" in first.metadata.tags and not first.outputs
 
 
 @each

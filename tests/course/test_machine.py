@@ -19,7 +19,7 @@ def quick(monkeypatch):
     there, _ = machine.reference()
     monkeypatch.setattr(machine, "training_rate", lambda device: there / 2)
     monkeypatch.setattr(machine, "matrix_rate", lambda dtype, device: 123.4e9)
-    monkeypatch.setattr(machine, "overrides", lambda chapter, profile: ({}, 80))
+    monkeypatch.setattr(machine, "seconds", lambda chapter, profile: 80)
     monkeypatch.setattr(machine.psutil, "cpu_percent", lambda interval: 3.0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
