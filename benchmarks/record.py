@@ -12,7 +12,7 @@ import torch
 from torch.optim import Adam
 
 from lecturekit import History, Player, fit
-from lecturekit.course.measured import load, save, stored
+from lecturekit.course.measured import beside, load, save
 from lecturekit.course.processor import processor
 
 
@@ -30,8 +30,8 @@ def made() -> dict:
 
 def add(name: str, row: dict) -> None:
     """Print a row with what is published beside it, and put it behind those of results/name.json."""
-    row = stored(name, row)
     print(json.dumps(row, indent=2), flush=True)
+    print(*(f"published: {known.numbers} ({known})" for known in beside(name, row)), sep="\n", flush=True)
     save(name, [*(load(name) or []), row])
 
 

@@ -10,7 +10,7 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from lecturekit.course.measured import LABELS, PUBLISHED, SYSTEMS, beside, gained, load, published, save
+from lecturekit.course.measured import LABELS, PUBLISHED, SYSTEMS, beside, gained, load, published
 
 HERE = Path(__file__).parent
 TABLES, README, MEASURED = HERE / "tables.md", HERE.parent / "README.md", HERE.parent / "docs" / "measured.md"
@@ -156,8 +156,5 @@ def written(readme: str) -> str:
 
 
 if __name__ == "__main__":
-    for benchmark in PUBLISHED:  # what chapters read in results/ is what lecturekit/course/measured.py says
-        if (found := load(benchmark)) is not None:
-            save(benchmark, found)
     MEASURED.write_text(page(), encoding="utf-8")
     README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -173,25 +173,14 @@ def published(benchmark: str, *key) -> list[Published]:
 
 
 def beside(benchmark: str, row: dict) -> list[Published]:
-    """The same for a row of results/."""
+    """The same for a row of results/. A chapter prints only what is `sure`."""
     return published(benchmark, *(row[name] for name in KEYS.get(benchmark, ("row",))))
-
-
-def stored(benchmark: str, row: dict) -> dict:
-    """A row as results/ keep it: with what is published where chapters read it there."""
-    if benchmark in ("belief", "draw"):
-        return row | {"published": [k.numbers | {"source": str(k)} for k in beside(benchmark, row)]}
-    if benchmark in ("burda", "dlgm", "glow", "pixelrnn"):
-        numbers = [k.numbers if len(k.numbers) > 1 else k.value for k in beside(benchmark, row)]
-        return row | {"published": numbers[0] if numbers else None}
-    return row
 
 
 def load(benchmark: str):
     """What results/benchmark.json holds, or None."""
     path = RESULTS / f"{benchmark}.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    return [stored(benchmark, row) for row in found] if isinstance(found, list) else found
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def save(benchmark: str, result) -> None:

@@ -25,10 +25,10 @@ from glob import glob
 from importlib.util import find_spec
 from os import environ
 
-if not all(map(find_spec, ("lecturekit", "ipywidgets", "mlxtend", "psutil", "scipy", "skimage"))):
+if not all(map(find_spec, ("lecturekit", "ipywidgets", "mlxtend", "scipy", "skimage"))):
     wheels = sorted(glob("lecturekit-*.whl") + glob("/kaggle/input/*/lecturekit-*.whl"))
     course = environ.get("LECTUREKIT") or "".join(f"{wheel}[course]" for wheel in wheels[-1:])
-    assert course, "The course is not installed: put its wheel, lecturekit-....whl, beside this notebook"
+    assert course, "the course is not installed: put its wheel (.whl) beside this notebook"
     %pip install --quiet "{course}"
 """.strip()
 VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
