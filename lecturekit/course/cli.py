@@ -101,6 +101,9 @@ def lab(options: list[str]) -> int:
             )
             paths = [folder, os.environ.get("JUPYTER_CONFIG_PATH")]
             os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))  # own_kernel puts the old one back
+        if not os.access(Path.home(), os.W_OK):  # where Jupyter keeps its connections and settings
+            os.environ["HOME"] = folder
+            print("Your home folder cannot be written into: what you set in JupyterLab is not kept.")
         secret.write_text(json.dumps(settings))
         print(f"Should the page ask for a token: {token}", flush=True)
         config = f"--config={secret}"

@@ -95,7 +95,6 @@ def _each(profile: str, pattern: str, out: Path, finish: Callable[[Result, Path,
     """Execute the chapters that match, call finish(result, chapter, executed) on each, print the table."""
     # Whatever is wrong with a profile is said before anything runs.
     jobs = [(chapter, *overrides(chapter, profile)) for chapter in select(pattern)]
-    writable(out, "--out")
     results = []
     with own_kernel():
         for chapter, values, expected in jobs:
