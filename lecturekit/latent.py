@@ -80,6 +80,8 @@ class LatentVariableModel(GenerativeModel):
         """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
         if checks.tensor(x=x).shape[:1] == (0,):
             raise ValueError("x is empty: there are no items")
+        if not checks.trusting():
+            self.check(x, y)
         log_joint, log_q = self.paths(x, checks.whole(k=k), y)
         return log_joint - log_q
 

@@ -19,7 +19,9 @@ HEADING = re.compile(r"^#{2,4} (\d+(?:\.\d+)*)\b", re.MULTILINE)
 FILE = re.compile(r"`((?:labs|benchmarks|docs|chapters|data|tests|findings)/[\w./-]+\.\w+)`")
 # Kingma & Welling (2014), (Kingma & Welling 2014), Zhu, Park, Isola & Efros (2017), Burda et al. (2016)
 NAME = r"[A-Z][\w’'-]*[a-z](?:-[A-Z]\w+)?"
-CITED = re.compile(rf"((?:van den |van der |van |de )?{NAME})(?:(?:,? (?:&|and) |, ){NAME}| et al\.)*,?\s\(?((?:19|20)\d\d)\b")
+CITED = re.compile(
+    rf"((?:van den |van der |van |de )?{NAME})(?:(?:,? (?:&|and) |, ){NAME}| et al\.)*,?\s\(?((?:19|20)\d\d)\b"
+)
 REFERENCES = re.compile(r"^#{2,4} (?:\d+ )?References?\n(.*?)(?=^#{1,4} |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -29,11 +31,15 @@ def text(path):
 
 
 def numbers(match: str) -> list[str]:
-    """"3 to 5 and 7" -> 3, 4, 5, 7"""
+    """ "3 to 5 and 7" -> 3, 4, 5, 7"""
     found = []
     for part in re.split(r", and |, | and | or ", match):
         first, _, last = part.partition(" to ")
-        found += [str(n) for n in range(int(first), int(last) + 1)] if last and "." not in part else [first, *filter(None, [last])]
+        found += (
+            [str(n) for n in range(int(first), int(last) + 1)]
+            if last and "." not in part
+            else [first, *filter(None, [last])]
+        )
     return found
 
 
@@ -41,7 +47,9 @@ def sections(path):
     return set(HEADING.findall(text(path)))
 
 
-@pytest.mark.parametrize("path", [*CHAPTERS.values(), *LABS.values()], ids=lambda path: f"{path.parts[-2][:3]}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", [*CHAPTERS.values(), *LABS.values()], ids=lambda path: f"{path.parts[-2][:3]}-{path.stem}"
+)
 def test_chapters_sections_labs_and_files_exist(path):
     said, missing = text(path), []
     for match in CHAPTER.finditer(said):
@@ -72,4 +80,6 @@ def test_what_is_cited_stands_in_the_references_and_the_other_way_round(path):
     for line in listed:
         first = re.split(r",| and | \(", line[2:], maxsplit=1)[0].split()[-1]
         years = re.findall(r"\((?:[^()]*\b)?((?:19|20)\d\d)", line)
-        assert years and any((cited.split()[-1], year) in {(first, y) for y in years} for cited, year in CITED.findall(body)), f"not cited: {line}"
+        assert years and any(
+            (cited.split()[-1], year) in {(first, y) for y in years} for cited, year in CITED.findall(body)
+        ), f"not cited: {line}"
