@@ -31,7 +31,7 @@ if not all(map(find_spec, ("lecturekit", "ipywidgets", "mlxtend", "scipy", "skim
     wheels = sorted(glob("lecturekit-*.whl") + glob("/kaggle/input/*/lecturekit-*.whl"))
     course = environ.get("LECTUREKIT") or "".join(f"{wheel}[course]" for wheel in wheels[-1:])
     assert course, "the course is not installed: put its wheel (.whl) beside this notebook"
-    %pip install --quiet "{course}"
+    get_ipython().run_line_magic("pip", f'install --quiet "{course}"')
 """.strip()
 VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
 
