@@ -27,6 +27,16 @@ def regions(notebook, name):
     return {line.strip() for region in found for line in region.splitlines()}
 
 
+def free_text(notebook):
+    """The cells of the questions that a person marks, with the model answers."""
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown" and labs.marked(cell, "grade")]
+
+
+def questions(notebook):
+    """Points of each question that a person marks."""
+    return {labs.marked(cell, "grade_id"): labs.marked(cell, "points") for cell in free_text(notebook)}
+
+
 # The labs of the course
 
 
@@ -85,9 +95,10 @@ def test_form(lab):
     assert None not in ids and len(set(ids)) == len(ids)
     points = labs.tests(source)
     assert all(value > 0 for value in points.values())
-    assert f"{sum(points.values()):g} points" in "".join(c.source for c in source.cells[:2]), (
-        "the sum stands at the top"
-    )
+    assert (
+        f"{sum(points.values()):g} points by tests and {sum(questions(source).values()):g} for"
+        in source.cells[0].source
+    ), "the sums stand at the top"
     row = rf"\| \[{lab}\]\(student/{lab}/{lab}\.ipynb\) \|.*\| {sum(points.values()):g} \|"
     assert re.search(row, (labs.LABS / "README.md").read_text(encoding="utf-8")), "a row in labs/README.md"
     for cell in source.cells:
