@@ -110,6 +110,20 @@ def test_form(lab):
         assert f'"{task}: ' in test.source, "a verdict in one line"
 
 
+@each
+def test_each_model_answer_ends_with_its_marks(lab):
+    """What earns each point, so that two who mark give the same."""
+    answers = free_text(labs.source(lab))
+    assert answers
+    for answer in answers:
+        last = answer.source.split("\n\n")[-1]
+        assert last.startswith("**Marks.** "), labs.marked(answer, "grade_id")
+        given, _, _ = last.removeprefix("**Marks.**").partition(" Not: ")
+        items = re.findall(r" (\d+): (.*?\.)(?= \d+: |$)", given)
+        assert "".join(f" {points}: {what}" for points, what in items) == given, last
+        assert sum(int(points) for points, _ in items) == labs.marked(answer, "points"), last
+
+
 def all_labs():
     """One lab of all tasks of all labs, with what their checks use."""
     cells = []
