@@ -54,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
         "--only", type=lambda text: text.split(","), metavar="STEP,...", help="of lint,imports,unit,chapters,pages"
     )
     mutants = commands.add_parser("mutants", help="wrong formulas must make tests fail")
-    commands.add_parser("book", help="chapters, labs and the package's reference as pages for the web: build/book")
+    book = commands.add_parser("book", help="chapters, labs and the reference as pages for the web: build/book")
+    book.add_argument("--pdf", action="store_true", help="print chapters and labs into build/book.pdf, too")
     labs = commands.add_parser("labs", help="write the labs' student versions; show what catches each wrong answer")
     grade = commands.add_parser("grade", help="grade a folder of submissions; it runs their code: see labs/README.md")
     grade.add_argument("lab", help="such as 21-vae")
