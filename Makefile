@@ -5,13 +5,14 @@ PROFILE ?= laptop
 CHAPTERS ?= *
 VENV_PYTHON = $(firstword $(wildcard .venv/Scripts/python.exe) .venv/bin/python)
 
-.PHONY: help setup lab course prose book test labs grade mutants bench refresh constraints clean
+.PHONY: help setup lab course prose book pdf test labs grade mutants bench refresh constraints clean
 
 help:
 	@echo "make lab      open JupyterLab at the first chapter"
 	@echo "make course   execute the chapters into pages: build/course/<chapter>.html"
 	@echo "make book     chapters, labs and the package's reference as one site: build/book/index.html"
 	@echo "make prose    remarks on the English of chapters and labs (needs proselint)"
+	@echo "make pdf      the same, and chapters and labs as one file to print: build/book.pdf"
 	@echo "make test     everything that continuous integration runs"
 	@echo "make labs     write the labs' student versions; show what catches each wrong answer"
 	@echo "make grade    LAB=21-vae SUBMISSIONS=folder: grade them; this runs their code, see labs/README.md"
@@ -35,6 +36,9 @@ prose: setup
 
 book: setup
 	@$(VENV_PYTHON) -m lecturekit book $(ARGS)
+
+pdf: setup
+	@$(VENV_PYTHON) -m lecturekit book --pdf $(ARGS)
 
 test: setup
 	@$(VENV_PYTHON) -m lecturekit test $(ARGS)

@@ -19,6 +19,7 @@ highlight_language = "none"
 # The chapters are shown as they were committed.
 nb_execution_mode = "off"
 nb_output_stderr = "warn"
+nb_render_markdown_format = "myst"  # outputs have tables too
 nb_ipywidgets_js = {}  # a widget leaves a picture; its scripts would come from another host
 nb_code_prompt_show = nb_code_prompt_hide = "The code of this output"
 myst_enable_extensions = ["amsmath", "dollarmath"]
@@ -56,11 +57,12 @@ html_css_files = ["book.css"]
 html_show_sphinx = False
 html_last_updated_fmt = None
 html_context = {"default_mode": "auto"}
+templates_path = ["_templates"]
 html_theme_options = {
     "footer_content_items": ["extra-footer.html"],
     "extra_footer": "Code under the MIT licence; text and figures under CC BY 4.0.",
     "navbar_persistent": [],  # the search field stands in the sidebar
-    "pygments_dark_style": "github-dark",
+    "pygments_dark_style": "github-dark-high-contrast",
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "use_fullscreen_button": False,

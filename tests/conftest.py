@@ -22,6 +22,19 @@ def seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser that prints the book; where none starts, what needs one is skipped, with the reason."""
+    from lecturekit.course.paper import browser
+    from lecturekit.course.profiles import CourseError
+
+    try:
+        with browser() as program:
+            yield program
+    except CourseError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def untyped(monkeypatch):
     """Without the checks of shapes: what users meet."""

@@ -1,8 +1,8 @@
 """The book: chapters, labs and documents as they are committed, and the package's reference, as pages for the web.
 
 Sphinx makes them; this file says what goes in, and, as an extension of Sphinx, teaches it the house's own forms:
-docstrings in plain text, folded cells, descriptions of figures in a notebook's outputs. Neither building nor reading
-needs a network.
+docstrings in plain text, folded cells, descriptions of figures in a notebook's outputs, formulas for a browser without
+JavaScript. Neither building nor reading needs a network.
 """
 
 import ast
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from lecturekit.course.notebooks import environment
+from lecturekit.course.paper import browser, paper
 from lecturekit.course.profiles import ROOT, CourseError, select
 
 DOCUMENTS = (
@@ -39,22 +41,46 @@ LINK = re.compile(r"\]\(([^)#:\s]+)")
 HEAD = re.compile(r"^# (.+)(?:\s+(?:\*\*[^*]+\*\*\s+)?(\w(?:.|\n(?!\n))+?[.?])(?=\s+[A-Z]|\n\n|$))?", re.MULTILINE)
 ARGUMENT = re.compile(r"(\w+(?:, \w+)*): +(\S.*)")
 FIELD = re.compile(r"^    (\w+): .+?  # (.+)$", re.MULTILINE)  # of a class: its type, and what it is in a comment
+PARAMETERS = re.compile(
+    r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>"
+)  # of a signature on several lines: Sphinx's list has no terms
 INLINE = re.compile(r"(``.+?``|`.+?`|(?<!\w)\*[a-zA-Z]+\*(?!\w)|arXiv:\d{4}\.\d{4,5})")
 
 
-def book(out: Path = ROOT / "build" / "book") -> bool:
-    """Build the site into the folder `out`, from sources put together beside it; True if Sphinx had nothing to complain about."""
+def book(out: Path = ROOT / "build" / "book", pdf: bool = False) -> bool:
+    """Build the site into the folder `out`, from sources put together beside it; True if Sphinx had nothing to complain about.
+
+    pdf: print the front page, the chapters and the labs into one file, <out>.pdf, too.
+    """
     if find_spec("sphinx_book_theme") is None:
         raise CourseError("the book needs Sphinx: pip install -e '.[book]'")
     sources = out.with_name(f"{out.name}-src")
     stage(sources)
     shutil.rmtree(out, ignore_errors=True)
     sphinx = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
-    # In a process of its own: it imports the whole package, and sets much that holds for a whole process.
-    done = subprocess.call([*sphinx, "-d", str(sources / ".doctrees"), str(sources), str(out)], env=environment())
-    if done == 0:
-        print(f"The book: {out / 'index.html'}")
+    with browser() if pdf else nullcontext() as chromium:  # where there is none, it is said now
+        # In a process of its own: it imports the whole package, and sets much that holds for a whole process.
+        done = subprocess.call([*sphinx, "-d", str(sources / ".doctrees"), str(sources), str(out)], env=environment())
+        if done == 0:
+            print(f"The book: {out / 'index.html'}", flush=True)
+            if pdf:
+                paper(chromium, out, printed(), out.with_suffix(".pdf"))
+                print(f"As one file: {out.with_suffix('.pdf')}")
     return done == 0
+
+
+def student_versions() -> list[Path]:
+    return sorted(ROOT.glob("labs/student/*/*.ipynb"))
+
+
+def printed() -> list[str]:
+    """The pages of the book that go on paper, in order: no reference, and nothing that is about this project's work."""
+    return ["index.html", *(page_of(notebook) for notebook in (*select(), *student_versions()))]
+
+
+def page_of(notebook: Path) -> str:
+    """Where the site has a notebook's page."""
+    return notebook.relative_to(ROOT).with_suffix(".html").as_posix()
 
 
 def stage(folder: Path) -> None:
@@ -66,7 +92,7 @@ def stage(folder: Path) -> None:
     shutil.copytree(ROOT / "book", folder)
     shutil.copytree(Path(jupyter_server_mathjax.__file__).parent / "static", folder / "_static" / "mathjax")
     documents = [ROOT / name for name in DOCUMENTS if (ROOT / name).exists()]
-    chapters, labs = select(), sorted(ROOT.glob("labs/student/*/*.ipynb"))
+    chapters, labs = select(), student_versions()
     for page in (*documents, *chapters, *labs):
         text = page.read_text(encoding="utf-8")
         for path in (page, *((page.parent / link).resolve() for link in LINK.findall(text))):
@@ -194,6 +220,9 @@ def setup(app) -> dict[str, bool]:
     app.connect("autodoc-process-signature", _name)
     app.connect("source-read", _fold)
     app.connect("doctree-read", _describe)
+    app.connect("doctree-resolved", _set_formulas)
+    app.connect("html-page-context", _mend, priority=900)  # after the theme
+    app.add_js_file("book.js")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -243,3 +272,36 @@ def _describe(app, doctree) -> None:
             image["alt"] = described[digest]
         if not image.get("alt"):
             logging.getLogger(__name__).warning("a figure without a description: use show.put", location=image)
+
+
+def _set_formulas(app, doctree, name: str) -> None:
+    """Each formula once more as MathML, for browsers without JavaScript; what math-core does not know stays TeX there."""
+    from docutils import nodes
+    from math_core import LatexError, LatexToMathML
+
+    converter = LatexToMathML(allow_unreliable_rendering=True)  # the wide tilde, drawn narrow by some browsers
+    for node in [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]:
+        tex, block = node.astext(), isinstance(node, nodes.math_block)
+        if block and not node.get("no-wrap"):
+            tex = rf"\begin{{equation*}}{tex}\end{{equation*}}"  # which may have a tag
+        try:
+            formula = converter.convert_with_local_state(tex, displaystyle=block)
+        except LatexError:
+            continue
+        fallback = nodes.raw("", f"<noscript>{formula}</noscript>", format="html")
+        node.parent.insert(node.parent.index(node) + 1, fallback)
+
+
+def _mend(app, name: str, template: str, context: dict[str, Any], doctree) -> None:
+    """What screen readers would stumble over in the theme's and in Sphinx's HTML: buttons without a name, lists that are none."""
+    tree = context["generate_toctree_html"]
+    named = '<summary aria-label="The pages below">'
+    context["generate_toctree_html"] = lambda **options: str(tree(**options)).replace("<summary>", named)
+    if "body" in context:
+        context["body"] = PARAMETERS.sub(_parameters, context["body"])
+
+
+def _parameters(found: re.Match) -> str:
+    """The parameters of a signature as lines."""
+    lines = found[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+    return f'<span class="sig-lines">\n{lines}</span>'

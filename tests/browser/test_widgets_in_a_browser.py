@@ -80,22 +80,6 @@ print(f"interrupted: {history.interrupted}, after {history.trained:.0f} epochs")
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    """The system's browser, or playwright's own."""
-    found = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox does not work for root, as in a container
-    with driver.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=next(found, None), args=flags)
-        except driver.Error as error:
-            pytest.skip(
-                f"no Chromium starts here; install one, or `playwright install chromium` ({error.message.splitlines()[0]})"
-            )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def lab(tmp_path_factory) -> Iterator[str]:
     """The address of a notebook in JupyterLab, with {} for its name; the server and its kernels end whatever happens."""
     home = tmp_path_factory.mktemp("jupyter")

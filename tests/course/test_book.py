@@ -5,18 +5,22 @@ import http.server
 import json
 import re
 import shutil
+import sys
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from lecturekit.course.book import book, restructured
+from lecturekit.course.book import book, page_of, printed, restructured
 from lecturekit.course.cli import parser
-from lecturekit.course.profiles import ROOT
+from lecturekit.course.paper import joined, paper
+from lecturekit.course.profiles import ROOT, CourseError
+from lecturekit.course.run import write_page
 
 CHAPTERS = sorted(ROOT.glob("chapters/[0-9]*.ipynb"))
 NOTEBOOKS = CHAPTERS + sorted(ROOT.glob("labs/student/*/*.ipynb"))
+CHAPTER, LAB = "chapters/21-variational-autoencoder.html", "labs/student/21-vae/21-vae.html"
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "object": "data"}
 
 
@@ -60,10 +64,6 @@ def pages(site):
 
 def cells(notebook):
     return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-
-
-def page_of(notebook):
-    return notebook.relative_to(ROOT).with_suffix(".html").as_posix()
 
 
 def test_every_chapter_and_lab_has_a_page_and_a_place_on_the_front(pages):
@@ -125,6 +125,8 @@ def test_what_a_notebook_folds_is_folded_and_what_it_shows_of_the_package_is_cod
             if text.startswith("```python"):
                 assert text.splitlines()[1] in page.text and text.splitlines()[-2] in page.text
                 shown += 1
+            if rows := re.findall(r"^\|.+", text, re.MULTILINE):
+                assert "\n".join(rows[:2]) not in page.text  # it is a table
         assert "```" not in page.text
     assert folded and shown
 
@@ -166,44 +168,164 @@ def test_what_is_published_has_no_path_of_this_machine(site):
             assert str(ROOT).encode() not in path.read_bytes(), path
 
 
-def test_in_a_browser_no_request_leaves_and_the_formulas_are_set(site):
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("there is no Chromium on this machine")
-
+@pytest.fixture(scope="module")
+def address(site):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *message):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        here = f"http://127.0.0.1:{server.server_port}/"
-        with playwright.sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            tab = browser.new_page(color_scheme="dark")
-            tab.set_default_timeout(120_000)
-            asked, missing = [], []
-            tab.on("request", lambda request: asked.append(request.url))
-            tab.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
-
-            tab.goto(here + "chapters/21-variational-autoencoder.html")
-            formulas = tab.locator("span.math, div.math").count()
-            tab.wait_for_function(f"document.querySelectorAll('.MathJax[role=presentation]').length >= {formulas}")
-            look = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
-            figure = tab.locator(".cell_output img").first
-            assert figure.evaluate(look) == ["rgba(0, 0, 0, 0)", "none"]  # transparent on the dark page
-
-            tab.goto(here + "search.html?q=reparameterization")
-            tab.wait_for_selector("#search-results a:has-text('The variational autoencoder')")
-            browser.close()
+        yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture
+def tab(chromium):
+    """open(**settings) is a new page of the browser; MathJax comes only if asked for: it takes most of the time."""
+    contexts = []
+
+    def open(mathjax=False, **settings):
+        contexts.append(chromium.new_context(**settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(120_000)
+        if not mathjax:
+            page.route("**/MathJax.js*", lambda route: route.abort())
+        return page
+
+    yield open
+    for context in contexts:
+        context.close()
+
+
+def test_in_a_browser_no_request_leaves_and_the_formulas_are_set(address, tab):
+    page = tab(mathjax=True, color_scheme="dark")
+    asked, missing = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+
+    page.goto(address + CHAPTER)
+    formulas = page.locator("span.math, div.math").count()
+    page.wait_for_function(f"document.querySelectorAll('.MathJax[role=presentation]').length >= {formulas}")
+    look = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
+    figure = page.locator(".cell_output img").first
+    assert figure.evaluate(look) == ["rgba(0, 0, 0, 0)", "none"]  # transparent on the dark page
+
+    page.goto(address + "search.html?q=reparameterization")
+    page.wait_for_selector("#search-results a:has-text('The variational autoencoder')")
     assert len(asked) > 20
     # about:blank is the empty font by which MathJax finds out whether fonts can be loaded.
-    assert [url for url in asked if not url.startswith((here, "data:", "about:blank"))] == []
+    assert [url for url in asked if not url.startswith((address, "data:", "about:blank"))] == []
     assert [url for url in missing if not url.endswith("/favicon.ico")] == []
+
+
+def test_without_javascript_every_formula_is_mathml(pages, address, tab):
+    for page in pages.values():
+        article = page.source.partition("<article")[2].partition("</article>")[0]
+        assert article.count('class="math ') == article.count("<noscript><math"), page.path
+    page = tab(java_script_enabled=False)
+    page.goto(address + "chapters/42-glow.html")
+    assert page.locator("math").count() == page.locator(".math").count() > 100
+    assert [page.locator(f"{kind}:visible").count() > 0 for kind in ("math", ".math", "math[display=block]")] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_on_paper_code_goes_on_below_hints_stand_open_and_what_is_folded_leaves_no_frame(address, tab):
+    page = tab(viewport={"width": 680, "height": 1000})  # about a sheet of A4
+    page.emulate_media(media="print")
+    page.goto(address + CHAPTER)
+    assert page.locator("pre").count() > 50
+    assert page.locator("pre").evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    inside = (
+        "all => all.every(e => getComputedStyle(e).breakInside == 'auto' && getComputedStyle(e).display == 'block')"
+    )
+    assert page.locator(".highlight").evaluate_all(inside)  # else its frame begins on one sheet, the code on the next
+    assert page.locator("details.hide").count() >= 5
+    for gone in ("details.hide", ".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
+        assert page.locator(f"{gone}:visible").count() == 0, gone
+    assert page.locator(".cell_output img").evaluate_all(
+        "all => all.every(e => getComputedStyle(e).breakInside == 'avoid')"
+    )
+
+    page.goto(address + LAB)
+    hints = page.locator("article details")
+    assert hints.count() > 3
+    height = "all => Math.min(...all.map(e => e.clientHeight - e.querySelector('summary').clientHeight))"
+    assert hints.evaluate_all(height) > 15  # a line below the word "Hint"
+
+
+def test_a_dark_page_is_printed_as_a_light_one(address, tab):
+    page = tab(color_scheme="dark")
+    page.goto(address + "index.html")
+    themes = [page.locator("html").get_attribute("data-theme")]
+    for event in ("beforeprint", "afterprint"):
+        page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        themes.append(page.locator("html").get_attribute("data-theme"))
+    assert themes == ["dark", "light", "dark"]
+
+
+# Of code's many coloured words one of each kind is enough to judge, in each kind of block; axe takes long over them.
+ONE_OF_EACH = """() => {
+    const seen = new Set();
+    for (const word of document.querySelectorAll("pre span")) {
+        const kind = word.className + " in " + word.closest("div").className;
+        if (seen.has(kind)) word.replaceWith(word.textContent); else seen.add(kind);
+    }
+}"""
+
+
+def test_axe_finds_nothing_serious_in_light_and_in_dark(site, address, tab, tmp_path):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    plain = []  # the pages of `make course`, from what is committed
+    for chapter in (CHAPTERS[0], ROOT / CHAPTER.replace(".html", ".ipynb")):
+        shutil.copyfile(chapter, tmp_path / chapter.name)
+        write_page(tmp_path / chapter.name)
+        plain.append((tmp_path / chapter.name).with_suffix(".html").as_uri())
+    found = []
+    # Formulas are MathJax's: set, they can be reached by the tab key, and before that they scroll for a moment.
+    what, options = {"exclude": [[".math"]]}, {"resultTypes": ["violations"]}
+    for url in (address, address + CHAPTER, address + LAB, address + "api/lecturekit.training.fit.html", *plain):
+        page = tab(color_scheme="light")
+        page.goto(url)
+        page.evaluate(ONE_OF_EACH)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(300)  # colours that fade
+            for fault in axe.Axe().run(page, what, options).response["violations"]:
+                if fault["impact"] in ("serious", "critical"):
+                    where = fault["nodes"][0]
+                    found.append(
+                        (url, scheme, fault["id"], len(fault["nodes"]), where["html"], where["failureSummary"])
+                    )
+    assert found == []
+
+
+def test_the_book_as_one_file_to_print(site, chromium, tmp_path):
+    assert printed() == ["index.html", *map(page_of, NOTEBOOKS)]
+    names = ["index.html", page_of(CHAPTERS[0]), LAB]
+    whole = joined(site, names)
+    ids = re.findall(r' id="([^"]+)"', whole)
+    assert len(ids) == len(set(ids)) > 20
+    inside = {link for link in re.findall(r' href="#([^"]+)"', whole)}
+    assert inside and inside <= set(ids)
+    assert not re.search(r' href="(?!#|\w+:|_static)[^"]*\.html', whole.partition("<body")[2])
+    for source in re.findall(r'<img[^>]* src="([^"]+)"', whole):
+        assert source.startswith("data:") or (site / source).is_file(), source
+    paper(chromium, site, names, tmp_path / "book.pdf")
+    content = (tmp_path / "book.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and b"/Outlines" in content and b"/StructTreeRoot" in content
+    assert 15 < len(re.findall(rb"/Type /Page\b", content)) < 60
+    assert not (site / "whole.html").exists()
+
+
+def test_a_pdf_without_a_chromium_is_refused_before_anything_is_built(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    with pytest.raises(CourseError, match="playwright is not installed: pip install"):
+        book(tmp_path / "book", pdf=True)
+    assert not (tmp_path / "book").exists()
 
 
 DOCSTRING = """Draws: k of them from `q`, *fresh* ones, of (N, *event_shape) [1].
@@ -265,5 +387,5 @@ def test_a_docstring_in_the_house_form():
     ]
 
 
-def test_the_command_takes_nothing():
-    assert vars(parser().parse_args(["book"])) == {"command": "book"}
+def test_the_command_takes_one_option():
+    assert vars(parser().parse_args(["book"])) == {"command": "book", "pdf": False}

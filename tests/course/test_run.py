@@ -100,7 +100,7 @@ def test_a_page_loads_nothing_from_a_network_and_serves_light_and_dark(done):
         (done[1] / "mathjax" / part).exists()
         for part in ("MathJax.js", "config/TeX-AMS-MML_HTMLorMML-full.js", "fonts/HTML-CSS/STIX-Web")
     )
-    assert 'media="(prefers-color-scheme: dark)"' in page
+    assert 'media="screen and (prefers-color-scheme: dark)"' in page
     assert "a &quot;kinked&quot; line" in page or """alt='a "kinked" line'""" in page
 
 
