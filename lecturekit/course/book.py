@@ -41,9 +41,8 @@ LINK = re.compile(r"\]\(([^)#:\s]+)")
 HEAD = re.compile(r"^# (.+)(?:\s+(?:\*\*[^*]+\*\*\s+)?(\w(?:.|\n(?!\n))+?[.?])(?=\s+[A-Z]|\n\n|$))?", re.MULTILINE)
 ARGUMENT = re.compile(r"(\w+(?:, \w+)*): +(\S.*)")
 FIELD = re.compile(r"^    (\w+): .+?  # (.+)$", re.MULTILINE)  # of a class: its type, and what it is in a comment
-PARAMETERS = re.compile(
-    r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>"
-)  # of a signature on several lines: Sphinx's list has no terms
+# The parameters of a signature on several lines; Sphinx makes them a list of definitions that has no terms.
+PARAMETERS = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
 INLINE = re.compile(r"(``.+?``|`.+?`|(?<!\w)\*[a-zA-Z]+\*(?!\w)|arXiv:\d{4}\.\d{4,5})")
 
 
@@ -55,10 +54,10 @@ def book(out: Path = ROOT / "build" / "book", pdf: bool = False) -> bool:
     if find_spec("sphinx_book_theme") is None:
         raise CourseError("the book needs Sphinx: pip install -e '.[book]'")
     sources = out.with_name(f"{out.name}-src")
-    stage(sources)
-    shutil.rmtree(out, ignore_errors=True)
     sphinx = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
     with browser() if pdf else nullcontext() as chromium:  # where there is none, it is said now
+        stage(sources)
+        shutil.rmtree(out, ignore_errors=True)
         # In a process of its own: it imports the whole package, and sets much that holds for a whole process.
         done = subprocess.call([*sphinx, "-d", str(sources / ".doctrees"), str(sources), str(out)], env=environment())
         if done == 0:
@@ -69,13 +68,13 @@ def book(out: Path = ROOT / "build" / "book", pdf: bool = False) -> bool:
     return done == 0
 
 
-def student_versions() -> list[Path]:
+def student_labs() -> list[Path]:
     return sorted(ROOT.glob("labs/student/*/*.ipynb"))
 
 
 def printed() -> list[str]:
     """The pages of the book that go on paper, in order: no reference, and nothing that is about this project's work."""
-    return ["index.html", *(page_of(notebook) for notebook in (*select(), *student_versions()))]
+    return ["index.html", *(page_of(notebook) for notebook in (*select(), *student_labs()))]
 
 
 def page_of(notebook: Path) -> str:
@@ -92,7 +91,7 @@ def stage(folder: Path) -> None:
     shutil.copytree(ROOT / "book", folder)
     shutil.copytree(Path(jupyter_server_mathjax.__file__).parent / "static", folder / "_static" / "mathjax")
     documents = [ROOT / name for name in DOCUMENTS if (ROOT / name).exists()]
-    chapters, labs = select(), student_versions()
+    chapters, labs = select(), student_labs()
     for page in (*documents, *chapters, *labs):
         text = page.read_text(encoding="utf-8")
         for path in (page, *((page.parent / link).resolve() for link in LINK.findall(text))):
@@ -282,7 +281,7 @@ def _set_formulas(app, doctree, name: str) -> None:
     converter = LatexToMathML(allow_unreliable_rendering=True)  # the wide tilde, drawn narrow by some browsers
     for node in [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]:
         tex, block = node.astext(), isinstance(node, nodes.math_block)
-        if block and not node.get("no-wrap"):
+        if block and not node.get("no-wrap", node.get("nowrap")):
             tex = rf"\begin{{equation*}}{tex}\end{{equation*}}"  # which may have a tag
         try:
             formula = converter.convert_with_local_state(tex, displaystyle=block)

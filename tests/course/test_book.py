@@ -180,6 +180,16 @@ def address(site):
         server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The addresses of two pages as `make course` writes them, of what is committed."""
+    folder = tmp_path_factory.mktemp("course")
+    for chapter in (CHAPTERS[0], ROOT / CHAPTER.replace(".html", ".ipynb")):
+        shutil.copyfile(chapter, folder / chapter.name)
+        write_page(folder / chapter.name)
+    return [path.as_uri() for path in sorted(folder.glob("*.html"))]
+
+
 @pytest.fixture
 def tab(chromium):
     """open(**settings) is a new page of the browser; MathJax comes only if asked for: it takes most of the time."""
@@ -257,6 +267,22 @@ def test_on_paper_code_goes_on_below_hints_stand_open_and_what_is_folded_leaves_
     assert hints.evaluate_all(height) > 15  # a line below the word "Hint"
 
 
+def test_on_paper_a_chapters_page_has_all_its_code_and_no_frame_of_what_is_folded(plain, tab):
+    page = tab(viewport={"width": 680, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(plain[1])
+    assert page.locator("pre").count() > 50 and page.locator("details.folded-source").count() >= 5
+    assert page.locator("pre").evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    assert page.locator("details.folded-source:visible").count() == 0
+    assert page.locator(".jp-InputArea:visible").evaluate_all("all => all.every(e => e.innerText.trim())")
+
+
+def test_without_javascript_a_chapters_page_says_why_its_formulas_are_tex(plain, tab):
+    page = tab(java_script_enabled=False)
+    page.goto(plain[0])
+    assert page.locator("noscript p").inner_text().startswith("Formulas stand here as TeX")
+
+
 def test_a_dark_page_is_printed_as_a_light_one(address, tab):
     page = tab(color_scheme="dark")
     page.goto(address + "index.html")
@@ -277,13 +303,8 @@ ONE_OF_EACH = """() => {
 }"""
 
 
-def test_axe_finds_nothing_serious_in_light_and_in_dark(site, address, tab, tmp_path):
+def test_axe_finds_nothing_serious_in_light_and_in_dark(address, plain, tab):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    plain = []  # the pages of `make course`, from what is committed
-    for chapter in (CHAPTERS[0], ROOT / CHAPTER.replace(".html", ".ipynb")):
-        shutil.copyfile(chapter, tmp_path / chapter.name)
-        write_page(tmp_path / chapter.name)
-        plain.append((tmp_path / chapter.name).with_suffix(".html").as_uri())
     found = []
     # Formulas are MathJax's: set, they can be reached by the tab key, and before that they scroll for a moment.
     what, options = {"exclude": [[".math"]]}, {"resultTypes": ["violations"]}
@@ -323,9 +344,10 @@ def test_the_book_as_one_file_to_print(site, chromium, tmp_path):
 
 def test_a_pdf_without_a_chromium_is_refused_before_anything_is_built(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    (tmp_path / "book").mkdir()
     with pytest.raises(CourseError, match="playwright is not installed: pip install"):
         book(tmp_path / "book", pdf=True)
-    assert not (tmp_path / "book").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["book"]  # and an earlier one stays
 
 
 DOCSTRING = """Draws: k of them from `q`, *fresh* ones, of (N, *event_shape) [1].
