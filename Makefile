@@ -5,12 +5,13 @@ PROFILE ?= laptop
 CHAPTERS ?= *
 VENV_PYTHON = $(firstword $(wildcard .venv/Scripts/python.exe) .venv/bin/python)
 
-.PHONY: help setup lab course book test labs grade mutants bench refresh constraints clean
+.PHONY: help setup lab course prose book test labs grade mutants bench refresh constraints clean
 
 help:
 	@echo "make lab      open JupyterLab at the first chapter"
 	@echo "make course   execute the chapters into pages: build/course/<chapter>.html"
 	@echo "make book     chapters, labs and the package's reference as one site: build/book/index.html"
+	@echo "make prose    remarks on the English of chapters and labs (needs proselint)"
 	@echo "make test     everything that continuous integration runs"
 	@echo "make labs     write the labs' student versions; show what catches each wrong answer"
 	@echo "make grade    LAB=21-vae SUBMISSIONS=folder: grade them; this runs their code, see labs/README.md"
@@ -28,6 +29,9 @@ lab: setup
 
 course: setup
 	@$(VENV_PYTHON) -m lecturekit run --profile $(PROFILE) --chapters '$(CHAPTERS)' $(ARGS)
+
+prose: setup
+	@$(VENV_PYTHON) -m lecturekit prose --chapters '$(CHAPTERS)' $(ARGS)
 
 book: setup
 	@$(VENV_PYTHON) -m lecturekit book $(ARGS)

@@ -51,13 +51,16 @@ class LatentVariableModel(GenerativeModel):
         raise NotImplementedError
 
     def check(self, x: Tensor, y: Tensor | None = None, stream: str | None = None) -> None:
-        """Also ValueError for data outside the support of p(x | z)."""
+        """Also ValueError for data outside the support of p(x | z), where that is one decoder's."""
         super().check(x, y, stream)
         if stream is not None:
             return
         first = None if y is None else y[:1]
-        with evaluating(self):
-            p = self.decode(self.prior(first).mean, first)
+        try:
+            with evaluating(self):
+                p = self.decode(self.prior(first).mean, first)
+        except NotImplementedError:  # a model of several layers, which has only paths
+            return
         if not p.support.check(x).all():
             raise ValueError(
                 f"the data lie outside the support of this model's likelihood ({p.support}): they run from {x.min():.4g} "
@@ -80,7 +83,10 @@ class LatentVariableModel(GenerativeModel):
         """log w_i = log p(x, z_i) - log q(z_i | x), in nats."""
         if checks.tensor(x=x).shape[:1] == (0,):
             raise ValueError("x is empty: there are no items")
-        log_joint, log_q = self.paths(x, checks.whole(k=k), y)
+        k = checks.whole(k=k)
+        if not checks.trusting():
+            self.check(x, y)
+        log_joint, log_q = self.paths(x, k, y)
         return log_joint - log_q
 
     def elbo(self, x: Tensor, k: int = 1, y: Tensor | None = None) -> Float[Tensor, " batch"]:

@@ -7,10 +7,10 @@ import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn.functional import softmax
 
-from lecturekit import Batch, LatentVariableModel
+from lecturekit import Batch, LatentVariableModel, fit
 from lecturekit.evaluate import active_units
 from lecturekit.nets import gaussian
-from lecturekit.variational import LinearGaussian
+from lecturekit.variational import VAE, LinearGaussian
 
 
 @pytest.fixture
@@ -176,6 +176,8 @@ def test_a_model_with_paths_of_its_own_must_say_that_they_are_reparameterized(mo
         layered.loss(Batch(x))
     layered.reparameterized = True
     assert layered.loss(Batch(x))["loss"].isfinite()
+    layered.inner = model  # what there is to train
+    assert len(fit(layered, x, epochs=1, batch_size=2, progress=False)["model/loss"])
 
 
 class Labelled(LatentVariableModel):
@@ -248,3 +250,11 @@ def test_sample_has_the_moments_of_the_model(model):
     assert x.shape == (200_000, 5)
     covariance = model.weight @ model.weight.T + 0.49 * torch.eye(5)
     torch.testing.assert_close(torch.cov(x.T), covariance.detach(), atol=0.1, rtol=0.02)
+
+
+def test_bounds_are_of_data_that_the_model_can_have():
+    model, grey = VAE((3,), latent=1, hidden=(4,)), torch.full((2, 3), 0.5)
+    for ask in (lambda x: model.log_weights(x, 2), model.elbo, lambda x: model.bound(x, 2)):
+        with pytest.raises(ValueError, match="outside the support"):
+            ask(grey)
+        assert ask(grey.round()).isfinite().all()

@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--only", type=lambda text: text.split(","), metavar="STEP,...", help="of lint,imports,unit,chapters,pages"
     )
     mutants = commands.add_parser("mutants", help="wrong formulas must make tests fail")
+    prose = commands.add_parser("prose", help="remarks on the English of chapters and labs")
     commands.add_parser("book", help="chapters, labs and the package's reference as pages for the web: build/book")
     labs = commands.add_parser("labs", help="write the labs' student versions; show what catches each wrong answer")
     grade = commands.add_parser("grade", help="grade a folder of submissions; it runs their code: see labs/README.md")
@@ -71,7 +72,13 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--roster", type=Path, metavar="CSV", help="what a learning platform exported, with --format")
     grade.add_argument("--format", dest="form", choices=("moodle", "canvas"), help="write grades as it imports them")
     grade.add_argument("--hide-tests", action="store_true", help="no hidden and private tests in the feedback")
-    for command, what in ((run, "chapters"), (refresh, "chapters"), (mutants, "mutants"), (labs, "labs")):
+    for command, what in (
+        (run, "chapters"),
+        (refresh, "chapters"),
+        (prose, "chapters"),
+        (mutants, "mutants"),
+        (labs, "labs"),
+    ):
         command.add_argument(f"--{what}", dest="pattern", default="*", metavar="PATTERN", help="such as '21*'")
     return top
 
@@ -101,6 +108,9 @@ def lab(options: list[str]) -> int:
             )
             paths = [folder, os.environ.get("JUPYTER_CONFIG_PATH")]
             os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))  # own_kernel puts the old one back
+        if not os.access(Path.home(), os.W_OK):  # where Jupyter keeps its connections and settings
+            os.environ["HOME"] = folder
+            print("Your home folder cannot be written into: what you set in JupyterLab is not kept.")
         secret.write_text(json.dumps(settings))
         print(f"Should the page ask for a token: {token}", flush=True)
         config = f"--config={secret}"

@@ -1,10 +1,12 @@
 """Notebooks as files: in which kernel they run, and what is kept of a run."""
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 
 from ipykernel.kernelspec import write_kernel_spec
 from nbformat import NotebookNode
@@ -29,7 +31,7 @@ if not all(map(find_spec, ("lecturekit", "ipywidgets", "mlxtend", "scipy", "skim
     wheels = sorted(glob("lecturekit-*.whl") + glob("/kaggle/input/*/lecturekit-*.whl"))
     course = environ.get("LECTUREKIT") or "".join(f"{wheel}[course]" for wheel in wheels[-1:])
     assert course, "the course is not installed: put its wheel (.whl) beside this notebook"
-    %pip install --quiet "{course}"
+    get_ipython().run_line_magic("pip", f'install --quiet "{course}"')
 """.strip()
 VOLATILE = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
 
@@ -97,6 +99,23 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
                 output.text = _settle(output.text)
         if cell.cell_type == "code":
             cell.outputs = [o for o in kept if o.output_type != "stream" or o.text.strip()]
+    return notebook
+
+
+def unexecuted(notebook: NotebookNode) -> list[NotebookNode]:
+    """Code cells that did not run though the notebook is done: papermill takes a kernel that was told to exit for an end."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    return [cell for cell in cells if cell.execution_count is None]
+
+
+def digest(notebook: NotebookNode) -> str:
+    """Of the code: what outputs belong to."""
+    return sha256(json.dumps([cell.source for cell in notebook.cells if cell.cell_type == "code"]).encode()).hexdigest()
+
+
+def stamp(notebook: NotebookNode) -> NotebookNode:
+    """In place: the notebook says which code its outputs are of, so that a cell that was rewritten since is noticed."""
+    notebook.metadata["lecturekit"] = {"executed": digest(notebook)}
     return notebook
 
 

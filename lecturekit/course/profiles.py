@@ -52,17 +52,31 @@ def select(pattern: str = "*") -> list[Path]:
     return chosen
 
 
-def parameters(chapter: Path) -> set[str]:
-    """Names assigned in the cell tagged "parameters"; empty where there is no such cell."""
-    names = set()
+def parameters(chapter: Path) -> dict[str, Any]:
+    """Names assigned in the cell tagged "parameters", and their values where these are plain; empty without such a cell.
+
+    Raises CourseError for one that is computed from another: a profile that changes this one would not change that one.
+    """
+    found: dict[str, Any] = {}
     try:
-        for cell in nbformat.read(chapter, as_version=4).cells:
-            if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
-                stored = (n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name))
-                names |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+        cells = nbformat.read(chapter, as_version=4).cells
+        tagged = [c for c in cells if c.cell_type == "code" and "parameters" in c.metadata.get("tags", ())]
+        lines = [node for cell in tagged for node in ast.parse(cell.source).body]
     except Exception as error:  # noqa: BLE001 - a file may hold anything
         raise CourseError(f"{chapter} is not a notebook that can be read: {error}") from None
-    return names
+    for line in lines:
+        names = [node for node in ast.walk(line) if isinstance(node, ast.Name)]
+        for used in (node.id for node in names if isinstance(node.ctx, ast.Load) and node.id in found):
+            raise CourseError(
+                f"{chapter.name}: the parameters cell computes with {used!r} in line {line.lineno}, {ast.unparse(line)}: "
+                "a profile that changes the one would not change the other; compute it in the next cell"
+            )
+        stored = [node.id for node in names if isinstance(node.ctx, ast.Store)]
+        try:
+            found |= {stored[0]: ast.literal_eval(line.value)} if len(stored) == 1 else dict.fromkeys(stored)
+        except (AttributeError, IndexError, ValueError):
+            found |= dict.fromkeys(stored)
+    return found
 
 
 def read_toml(file: Path, purpose: str) -> dict[str, Any]:
@@ -109,9 +123,11 @@ def overrides(chapter: Path, profile: str) -> tuple[dict[str, Any], float | None
             f"of {chapter.name}"
         )
     known = parameters(chapter)
-    for name in values:
+    for name, value in values.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it declares {sorted(known) or 'none'}"
             raise CourseError(f"{file}: {chapter.stem}.{profile} sets {name!r}, which is no parameter there; {hint}")
+        if isinstance(known[name], tuple) and isinstance(value, list):  # TOML has no tuples
+            values[name] = tuple(value)
     return values, seconds

@@ -13,13 +13,25 @@ import jupyter_server_mathjax
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
+from papermill.translators import PythonTranslator, papermill_translators
 from traitlets.config import Config
 
-from lecturekit.course.notebooks import clean, own_kernel, tidy
+from lecturekit.course.notebooks import clean, own_kernel, stamp, tidy, unexecuted
 from lecturekit.course.profiles import ROOT, overrides, select, writable
 
 PYTHON = {"kernel_name": "python3", "language": "python"}  # whatever the notebook says of itself
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class Translator(PythonTranslator):
+    """Papermill's, which makes a string of a tuple."""
+
+    @classmethod
+    def translate(cls, val):
+        return repr(val) if isinstance(val, tuple) else super().translate(val)
+
+
+papermill_translators.register("python", Translator)
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ def execute(chapter: Path, executed: Path, values: dict, expected: float | None 
     except Exception as failure:  # noqa: BLE001 - a kernel that died; the other chapters can still run
         error = f"{type(failure).__name__}: {failure}"
     seconds = time.perf_counter() - start
+    if not error and (idle := unexecuted(nbformat.read(executed, as_version=4))):
+        error = f"it ended before its end, without an error; the first cell that did not run:\n{idle[0].source}"
     if error:
         error = ANSI.sub("", error).rstrip().replace("\n", "\n    ")
         print(f"\nFAILED: {chapter.stem}, {error}\n", file=sys.stderr, flush=True)
@@ -81,7 +95,6 @@ def _each(profile: str, pattern: str, out: Path, finish: Callable[[Result, Path,
     """Execute the chapters that match, call finish(result, chapter, executed) on each, print the table."""
     # Whatever is wrong with a profile is said before anything runs.
     jobs = [(chapter, *overrides(chapter, profile)) for chapter in select(pattern)]
-    writable(out, "--out")
     results = []
     with own_kernel():
         for chapter, values, expected in jobs:
@@ -108,7 +121,7 @@ def refresh(pattern: str = "*") -> bool:
 
     def write_back(result: Result, chapter: Path, executed: Path) -> None:
         if result.passed:
-            nbformat.write(clean(nbformat.read(executed, as_version=4)), chapter)
+            nbformat.write(stamp(clean(nbformat.read(executed, as_version=4))), chapter)
 
     return _each("laptop", pattern, ROOT / "build" / "refresh", write_back)
 

@@ -56,7 +56,7 @@ def test_the_readme_names_the_two_commands():
 def test_the_makefile_calls_what_exists():
     recipes = re.sub(r"\$\((?:ARGS|VENV_PYTHON)\)", "", MAKEFILE.replace("$(PROFILE)", "smoke"))
     called = re.findall(r"-m lecturekit (.*)", recipes)
-    assert len(called) == 8
+    assert len(called) == 9
     for arguments in called:
         parser().parse_args(shlex.split(arguments))
 
@@ -82,6 +82,7 @@ def test_the_lab_listens_here_only_and_asks_for_a_token_that_no_other_user_sees(
     def call(command):
         config = next(word.removeprefix("--config=") for word in command if word.startswith("--config="))
         seen.update(command=command, token=json.loads(Path(config).read_text())["IdentityProvider"]["token"])
+        seen["home"] = os.environ["HOME"]
         seen["private"] = Path(config).parent.stat().st_mode & 0o077 == 0
         return 0
 
@@ -90,7 +91,11 @@ def test_the_lab_listens_here_only_and_asks_for_a_token_that_no_other_user_sees(
     assert "--ServerApp.ip=127.0.0.1" in seen["command"] and "--no-browser" in seen["command"]
     assert len(seen["token"]) >= 32 and seen["private"]
     assert not any(seen["token"] in word for word in seen["command"])
-    assert seen["token"] in capsys.readouterr().out
+    assert seen["token"] in capsys.readouterr().out and seen["home"] == os.environ["HOME"]
+
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path.home())
+    assert cli.lab(["--no-browser"]) == 0
+    assert "is not kept" in capsys.readouterr().out and seen["home"] != os.environ["HOME"]
 
 
 def test_the_readme_and_the_page_of_measurements_have_the_numbers_that_were_measured(benchmark):

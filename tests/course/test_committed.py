@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from lecturekit.course import profiles
-from lecturekit.course.notebooks import INSTALL, clean
+from lecturekit.course.notebooks import INSTALL, clean, digest
 
 CHAPTERS = sorted(profiles.CHAPTERS.glob("*.ipynb"))
 LABS = sorted(profiles.ROOT.glob("labs/*/*/*.ipynb"))
@@ -36,6 +36,23 @@ def test_profiles_fit_the_chapter(path):
     section = profiles.tomllib.loads((profiles.CHAPTERS / "profiles.toml").read_text(encoding="utf-8"))[path.stem]
     for profile in {"smoke", "laptop", *section}:
         profiles.overrides(path, profile)
+
+
+@each
+def test_outputs_are_of_the_code_beside_them(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.lecturekit.executed == digest(notebook), f"make refresh CHAPTERS='{path.stem[:2]}*'"
+
+
+@each
+def test_tags_mean_what_every_tool_takes_them_for(path):
+    for cell in code(path):
+        tags = cell.metadata.get("tags", ())
+        assert "raises-exception" not in tags, f"provoke a failure by try and except:\n{cell.source}"
+        if (
+            "nbval-check-output" in tags
+        ):  # nbval sees no output behind a semicolon, and never twice the same live display
+            assert not cell.source.rstrip().endswith(";") and not re.search(r"\bLive\(|\bdisplay\(", cell.source)
 
 
 @each

@@ -27,6 +27,16 @@ def regions(notebook, name):
     return {line.strip() for region in found for line in region.splitlines()}
 
 
+def free_text(notebook):
+    """The cells of the questions that a person marks, with the model answers."""
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown" and labs.marked(cell, "grade")]
+
+
+def questions(notebook):
+    """Points of each question that a person marks."""
+    return {labs.marked(cell, "grade_id"): labs.marked(cell, "points") for cell in free_text(notebook)}
+
+
 # The labs of the course
 
 
@@ -85,9 +95,10 @@ def test_form(lab):
     assert None not in ids and len(set(ids)) == len(ids)
     points = labs.tests(source)
     assert all(value > 0 for value in points.values())
-    assert f"{sum(points.values()):g} points" in "".join(c.source for c in source.cells[:2]), (
-        "the sum stands at the top"
-    )
+    assert (
+        f"{sum(points.values()):g} points by tests and {sum(questions(source).values()):g} for"
+        in source.cells[0].source
+    ), "the sums stand at the top"
     row = rf"\| \[{lab}\]\(student/{lab}/{lab}\.ipynb\) \|.*\| {sum(points.values()):g} \|"
     assert re.search(row, (labs.LABS / "README.md").read_text(encoding="utf-8")), "a row in labs/README.md"
     for cell in source.cells:
@@ -97,6 +108,20 @@ def test_form(lab):
     for task in points:
         test = next(cell for cell in source.cells if labs.marked(cell, "grade_id") == task)
         assert f'"{task}: ' in test.source, "a verdict in one line"
+
+
+@each
+def test_each_model_answer_ends_with_its_marks(lab):
+    """What earns each point, so that two who mark give the same."""
+    answers = free_text(labs.source(lab))
+    assert answers
+    for answer in answers:
+        last = answer.source.split("\n\n")[-1]
+        assert last.startswith("**Marks.** "), labs.marked(answer, "grade_id")
+        given, _, _ = last.removeprefix("**Marks.**").partition(" Not: ")
+        items = re.findall(r" (\d+): (.*?\.)(?= \d+: |$)", given)
+        assert "".join(f" {points}: {what}" for points, what in items) == given, last
+        assert sum(int(points) for points, _ in items) == labs.marked(answer, "points"), last
 
 
 def all_labs():

@@ -11,7 +11,7 @@ from lecturekit.course.profiles import CourseError, overrides, parameters, selec
 @pytest.fixture
 def chapter(tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "CHAPTERS", tmp_path)
-    cell = v4.new_code_cell("epochs = 10\nx.y, sizes = 1, (2, 3)\nrate: float = 0.1  # per step")
+    cell = v4.new_code_cell("epochs = 10\nsizes = (2, 3)\nx, y = 1, 2\nrate: float = 0.1  # per step")
     cell.metadata["tags"] = ["parameters"]
     path = tmp_path / "21-vae.ipynb"
     nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("other = 1"), cell]), path)
@@ -24,13 +24,20 @@ def write(chapter, text):
 
 
 def test_parameters_are_the_names_the_tagged_cell_assigns(chapter):
-    assert parameters(chapter) == {"epochs", "sizes", "rate"}
+    assert parameters(chapter) == {"epochs": 10, "sizes": (2, 3), "x": None, "y": None, "rate": 0.1}
 
 
 def test_values_and_expected_seconds(chapter):
     write(chapter, '["21-vae".smoke]\nepochs = 1\nsizes = [4]\nseconds = 20\n')
-    assert overrides(chapter, "smoke") == ({"epochs": 1, "sizes": [4]}, 20)
+    assert overrides(chapter, "smoke") == ({"epochs": 1, "sizes": (4,)}, 20)  # a tuple as the cell's own
     assert overrides(chapter, "laptop") == ({}, None)
+
+
+def test_a_parameter_computed_from_another_is_refused(chapter):
+    cell = v4.new_code_cell("epochs = 10\nhalf = epochs // 2", metadata={"tags": ["parameters"]})
+    nbformat.write(v4.new_notebook(cells=[cell]), chapter)
+    with pytest.raises(CourseError, match="computes with 'epochs' in line 2, half = epochs // 2"):
+        parameters(chapter)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`run` on three tiny chapters: one passes, one raises, one kills its kernel."""
+"""`run` on four tiny chapters: one passes, one raises, one kills its kernel, one exits before its end."""
 
 import io
 import re
@@ -21,15 +21,16 @@ display({"image/png": "iVBORw0KGgo="}, raw=True, metadata={"image/png": {"alt": 
 CHAPTERS = {
     "01-good": [
         v4.new_markdown_cell("# Title\n\n$\\log p(x)$"),
-        v4.new_code_cell("epochs = 10", metadata={"tags": ["parameters"]}),
+        v4.new_code_cell("epochs = 10\nsizes = (2, 3)", metadata={"tags": ["parameters"]}),
         v4.new_code_cell("import os, sys, lecturekit\nprint(sys.executable, lecturekit.__file__)"),
-        v4.new_code_cell("print(epochs, os.listdir('.'))"),
+        v4.new_code_cell("print(epochs, sizes, os.listdir('.'))"),
         v4.new_code_cell(FIGURE),
     ],
     "02-bad": [v4.new_code_cell("a = 1"), v4.new_code_cell("raise ValueError('no good')")],
     "03-dead": [v4.new_code_cell("import os\nos._exit(3)")],
+    "04-early": [v4.new_code_cell("import sys\nsys.exit(0)"), v4.new_code_cell("assert 1 == 2")],
 }
-PROFILES = '["01-good".smoke]\nepochs = 1\nseconds = 7\n["02-bad".smoke]\n["03-dead".smoke]\n'
+PROFILES = '["01-good".smoke]\nepochs = 1\nsizes = [4, 5]\nseconds = 7\n["02-bad".smoke]\n["03-dead".smoke]\n["04-early".smoke]\n'
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +60,12 @@ def text(path):
 
 def test_the_table_tells_all_chapters_and_the_status_tells_a_failure(done):
     status, _, out, _ = done
-    rows = [line.split() for line in out[out.index("chapter ") :].splitlines()[1:4]]
+    rows = [line.split() for line in out[out.index("chapter ") :].splitlines()[1:5]]
     assert [(row[0], row[2], row[3]) for row in rows] == [
         ("01-good", "7", "passed"),
         ("02-bad", "-", "FAILED"),
         ("03-dead", "-", "FAILED"),
+        ("04-early", "-", "FAILED"),
     ]
     assert status == 1
 
@@ -72,6 +74,7 @@ def test_a_failing_cell_is_shown_with_chapter_number_and_error(done):
     err = done[3]
     assert "02-bad, cell [2] failed" in err and "ValueError: no good" in err
     assert "03-dead, DeadKernelError" in err
+    assert "04-early, it ended before its end" in err and "assert 1 == 2" in err
     assert "\x1b" not in err
 
 
@@ -84,7 +87,7 @@ def test_every_chapter_leaves_its_notebook_and_its_page(done):
 def test_a_chapter_runs_in_its_folder_with_its_profile_on_this_python_and_package(done):
     printed = text(done[1] / "01-good.ipynb")
     assert f"{sys.executable} {lecturekit.__file__}" in printed
-    assert "1 [" in printed and "profiles.toml" in printed
+    assert "1 (4, 5) [" in printed and "profiles.toml" in printed
 
 
 def test_a_page_loads_nothing_from_a_network_and_serves_light_and_dark(done):
