@@ -30,7 +30,6 @@ from nbformat import NotebookNode
 from traitlets.config import PyFileConfigLoader
 
 from lecturekit.course import wrong
-from lecturekit.course.notebooks import INSTALL
 from lecturekit.course.profiles import ROOT, CourseError
 
 LABS = ROOT / "labs"
@@ -259,7 +258,7 @@ def answers(lab: str) -> list[Answer]:
     what has changed, and of these only what a check uses. Cells must not change each other's objects in place.
     """
     notebook = source(lab)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source != INSTALL]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     where = [f"{lab}, cell {marked(cell, 'grade_id') or number}" for number, cell in enumerate(cells)]
     graded = tests(notebook)
     student = nbformat.read(LABS / "student" / lab / f"{lab}.ipynb", as_version=4)
