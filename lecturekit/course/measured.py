@@ -155,7 +155,14 @@ PUBLISHED: dict[str, dict[tuple, list[Published]]] = {
                 "Hoffman et al. 2018",
                 "pixels only, with a loss on labels",
             )
-        ]
+        ],
+        ("cityscapes",): [
+            Published(
+                {"pixels": 0.58, "classes": 0.22, "IoU": 0.16},
+                "Zhu et al. 2017",
+                "quoted in issue 150 of the authors' implementation",
+            )
+        ],
     },
     "pixelrnn": {
         ("pixelcnn",): [nats(81.30, OORD)],
@@ -167,6 +174,9 @@ PUBLISHED: dict[str, dict[tuple, list[Published]]] = {
     "glow": {
         ("mnist",): [Published({"bits_per_dim": 1.05}, GRATHWOHL, "perhaps another measure")],
         ("cifar10",): [Published({"bits_per_dim": 3.35}, "Kingma & Dhariwal 2018")],
+        ("mnist-realnvp",): [Published({"bits_per_dim": 1.06}, GRATHWOHL, "perhaps another measure")],
+        ("cifar10-realnvp",): [Published({"bits_per_dim": 3.49}, "Dinh et al. 2017")],
+        ("cifar10-pixelrnn",): [Published({"bits_per_dim": 3.00}, OORD)],
     },
 }
 
