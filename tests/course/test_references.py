@@ -60,15 +60,16 @@ def test_what_is_cited_stands_in_the_references_and_the_other_way_round(path):
     listed = [line for block in REFERENCES.findall(said) for line in block.split("\n") if ITEM.match(line)]
     cells = nbformat.read(path, as_version=4).cells
     body = "\n".join([REFERENCES.sub("", said), *(cell.source for cell in cells if cell.cell_type == "code")])
-    cited = {(name.split()[-1], year) for name, year in CITED.findall(body)}
+    printed = "\n".join(output.get("text", "") for cell in cells for output in cell.get("outputs", ()))
+    cited, shown = ({(name.split()[-1], year) for name, year in CITED.findall(where)} for where in (body, printed))
     lacking = {
         f"{name} {year}" for name, year in cited if not any(f" {name}" in line and year in line for line in listed)
     }
     assert not lacking, "cited, and not among the references"
     idle = []
     for line in listed:
-        author = re.split(r",| and | \(", ITEM.sub("", line, count=1), maxsplit=1)[0].split()[-1]
+        author = re.split(r",| and | et al| \(", ITEM.sub("", line, count=1), maxsplit=1)[0].split()[-1]
         years = re.findall(r"\([^()]*?\b((?:19|20)\d\d)", line)
-        if not any((author, year) in cited for year in years) and f"[{ITEM.match(line)[1]}]" not in body:
+        if not any((author, year) in cited | shown for year in years) and f"[{ITEM.match(line)[1]}]" not in body:
             idle.append(line)
     assert not idle, "among the references, and not cited"
