@@ -1,5 +1,7 @@
 """Sphinx's settings. `make book` copies this folder, the chapters and the documents together, and builds there."""
 
+import os
+
 project = "lecturekit"
 author = "lecturekit"
 language = "en"
@@ -67,3 +69,16 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_fullscreen_button": False,
 }
+if repository := os.environ.get(
+    "LECTUREKIT_REPOSITORY"
+):  # `lecturekit book --repository`: where Colab and Binder find the notebooks
+    html_theme_options |= {
+        "repository_url": repository,
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+            "notebook_interface": "jupyterlab",
+        },
+    }

@@ -46,9 +46,10 @@ PARAMETERS = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
 INLINE = re.compile(r"(``.+?``|`.+?`|(?<!\w)\*[a-zA-Z]+\*(?!\w)|arXiv:\d{4}\.\d{4,5})")
 
 
-def book(out: Path = ROOT / "build" / "book", pdf: bool = False) -> bool:
+def book(out: Path = ROOT / "build" / "book", pdf: bool = False, repository: str = "") -> bool:
     """Build the site into the folder `out`, from sources put together beside it; True if Sphinx had nothing to complain about.
 
+    repository: the address of a public one, https://github.com/OWNER/NAME: pages get buttons that open them in Colab and Binder.
     pdf: print the front page, the chapters and the labs into one file, <out>.pdf, too.
     """
     if find_spec("sphinx_book_theme") is None:
@@ -59,7 +60,10 @@ def book(out: Path = ROOT / "build" / "book", pdf: bool = False) -> bool:
         stage(sources)
         shutil.rmtree(out, ignore_errors=True)
         # In a process of its own: it imports the whole package, and sets much that holds for a whole process.
-        done = subprocess.call([*sphinx, "-d", str(sources / ".doctrees"), str(sources), str(out)], env=environment())
+        done = subprocess.call(
+            [*sphinx, "-d", str(sources / ".doctrees"), str(sources), str(out)],
+            env=environment(LECTUREKIT_REPOSITORY=repository),
+        )
         if done == 0:
             print(f"The book: {out / 'index.html'}", flush=True)
             if pdf:

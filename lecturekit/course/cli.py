@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     mutants = commands.add_parser("mutants", help="wrong formulas must make tests fail")
     prose = commands.add_parser("prose", help="remarks on the English of chapters and labs")
     book = commands.add_parser("book", help="chapters, labs and the reference as pages for the web: build/book")
+    book.add_argument("--repository", default="", metavar="ADDRESS", help="a public one: buttons for Colab and Binder")
     book.add_argument("--pdf", action="store_true", help="print chapters and labs into build/book.pdf, too")
     labs = commands.add_parser("labs", help="write the labs' student versions; show what catches each wrong answer")
     grade = commands.add_parser("grade", help="grade a folder of submissions; it runs their code: see labs/README.md")
