@@ -56,7 +56,7 @@ def test_the_readme_names_the_two_commands():
 def test_the_makefile_calls_what_exists():
     recipes = re.sub(r"\$\((?:ARGS|VENV_PYTHON)\)", "", MAKEFILE.replace("$(PROFILE)", "smoke"))
     called = re.findall(r"-m lecturekit (.*)", recipes)
-    assert len(called) == 9
+    assert len(called) == 10
     for arguments in called:
         parser().parse_args(shlex.split(arguments))
 
