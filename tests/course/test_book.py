@@ -409,5 +409,5 @@ def test_a_docstring_in_the_house_form():
     ]
 
 
-def test_the_command_takes_one_option():
-    assert vars(parser().parse_args(["book"])) == {"command": "book", "pdf": False}
+def test_what_the_command_takes():
+    assert vars(parser().parse_args(["book"])) == {"command": "book", "pdf": False, "repository": ""}
