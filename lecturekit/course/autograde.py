@@ -118,19 +118,23 @@ def error(cell: NotebookNode) -> NotebookNode | None:
 def reason(cells: list[NotebookNode], at: int, seconds: int) -> str:
     """Why the test in cell `at` failed, in one line; of a name that is missing, why its cell failed to set it."""
     failed = error(cells[at])
-    said = failed.evalue.strip().split("\n")[0]
-    if any(output.get("ename") == "CellTimeoutError" for output in cells[at].outputs):
-        return f"stopped after {seconds} s: an endless loop?"
-    if failed.ename == "NameError" and (name := re.search(r"'(\w+)'", said)):
-        for cell in cells[:at]:
-            if error(cell) and re.search(rf"\b{name[1]}\b", cell.source):
+    if failed.ename == "NameError" and (name := re.search(r"'(\w+)'", failed.evalue)):
+        before = [cell for cell in cells[:at] if cell.cell_type == "code"]
+        # the cell that names it, or else the one before the test, where an answer stands
+        for cell in [*(cell for cell in before if re.search(rf"\b{name[1]}\b", cell.source)), *before[-1:]]:
+            if error(cell):
                 line = re.search(r"line (\d+)", error(cell).evalue)
-                cause = f"{error(cell).ename}: {error(cell).evalue.strip().split(chr(10))[0]}"
-                return (
-                    f"{name[1]} is missing, because its cell failed"
-                    + (f" in line {line[1]}" if line else "")
-                    + f": {cause}"
-                )
+                where = f" in line {line[1]}" if line else ""
+                return f"{name[1]} is missing, because its cell failed{where}: {cause(cell, seconds)}"
+    return cause(cells[at], seconds)
+
+
+def cause(cell: NotebookNode, seconds: int) -> str:
+    """What a cell failed by, in one line."""
+    failed = error(cell)
+    said = failed.evalue.strip().split("\n")[0]
+    if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs):
+        return f"stopped after {seconds} s: an endless loop?"
     return said if failed.ename in ("AssertionError", "DeadKernel") else f"{failed.ename}: {said}".strip(": ")
 
 

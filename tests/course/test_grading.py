@@ -11,6 +11,7 @@ import pytest
 from nbformat import v4
 
 from lecturekit.course import grading, labs
+from lecturekit.course.autograde import reason
 from lecturekit.course.cli import main
 from lecturekit.course.profiles import CourseError
 from lecturekit.course.submissions import suspicious, texts
@@ -199,6 +200,22 @@ def test_a_test_cell_whose_value_would_be_its_score_is_refused(desk, tmp_path, l
         grading.private_tests(LAB, tmp_path)
     private.write_text("# %% one | 2\nassert one(1) == 2\nprint('well')\n")
     assert len(grading.private_tests(LAB, tmp_path)) == 1
+
+
+def test_a_name_that_is_missing_is_not_the_reason():
+    def cell(source, *errors):
+        outputs = [v4.new_output("error", ename=name, evalue=said, traceback=[]) for name, said in errors]
+        return v4.new_code_cell(source, outputs=outputs)
+
+    missing = cell("draw(1)", ("NameError", "name 'draw' is not defined"))
+    endless = cell("while True:\n    pass", ("CellTimeoutError", "x"), ("KeyboardInterrupt", ""))
+    wrong = cell("draw = 1 +", ("SyntaxError", "invalid syntax (x.py, line 1)"))
+    other = cell("print(2)")
+    why = "draw is missing, because its cell failed"
+    assert reason([endless, missing], 1, 30) == f"{why}: stopped after 30 s: an endless loop?"
+    assert reason([wrong, other, missing], 2, 30) == f"{why} in line 1: SyntaxError: invalid syntax (x.py, line 1)"
+    assert reason([endless, other, missing], 2, 30) == "NameError: name 'draw' is not defined"
+    assert reason([endless], 0, 7) == "stopped after 7 s: an endless loop?"
 
 
 def test_habits_are_no_reason_to_look_and_what_is_one_is_quoted():
