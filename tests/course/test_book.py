@@ -117,7 +117,8 @@ def test_what_a_notebook_folds_is_folded_and_what_it_shows_of_the_package_is_cod
     folded = shown = 0
     for notebook in CHAPTERS:
         page = pages[page_of(notebook)]
-        hidden = [cell for cell in cells(notebook) if cell["metadata"].get("jupyter", {}).get("source_hidden")]
+        kept = [cell for cell in cells(notebook) if "remove-cell" not in cell["metadata"].get("tags", ())]
+        hidden = [cell for cell in kept if cell["metadata"].get("jupyter", {}).get("source_hidden")]
         assert page.source.count("The code of this output") == 2 * len(hidden)  # to unfold, to fold again
         folded += len(hidden)
         for output in (output for cell in cells(notebook) for output in cell.get("outputs", [])):
