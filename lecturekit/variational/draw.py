@@ -50,7 +50,10 @@ class Window(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Float[Tensor, "batch 5"], n: int, height: int, width: int) -> "Window":
-        """From column, row, log variance, log stride, log intensity as a net puts them out [1, eq. 21 to 24]; 0 covers all."""
+        """From column, row, log variance, log stride, log intensity as a net puts them out [1, eq. 21 to 24].
+
+        Zeros are a grid from edge to edge whose filters are one pixel wide: on a large image there are gaps between them.
+        """
         n, height, width = checks.whole(n=n, height=height, width=width)
         parameters = nets.full_precision(checks.ends([5], lead=1, parameters=parameters))
         column, row, log_variance, log_stride, log_intensity = parameters.unbind(1)
