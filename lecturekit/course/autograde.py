@@ -120,8 +120,10 @@ def reason(cells: list[NotebookNode], at: int, seconds: int) -> str:
     failed = error(cells[at])
     if failed.ename == "NameError" and (name := re.search(r"'(\w+)'", failed.evalue)):
         before = [cell for cell in cells[:at] if cell.cell_type == "code"]
-        # the cell that names it, or else the one before the test, where an answer stands
-        for cell in [*(cell for cell in before if re.search(rf"\b{name[1]}\b", cell.source)), *before[-1:]]:
+        named = [cell for cell in before if re.search(rf"\b{name[1]}\b", cell.source)]
+        # or else the one before the test, where an answer stands (another test, if the answer was deleted)
+        answer = [cell for cell in before[-1:] if not cell.metadata.get("nbgrader", {}).get("grade")]
+        for cell in named + answer:
             if error(cell):
                 line = re.search(r"line (\d+)", error(cell).evalue)
                 where = f" in line {line[1]}" if line else ""

@@ -211,10 +211,13 @@ def test_a_name_that_is_missing_is_not_the_reason():
     endless = cell("while True:\n    pass", ("CellTimeoutError", "x"), ("KeyboardInterrupt", ""))
     wrong = cell("draw = 1 +", ("SyntaxError", "invalid syntax (x.py, line 1)"))
     other = cell("print(2)")
+    test = cell("assert g(1)", ("AssertionError", "of another task"))
+    test.metadata.nbgrader = {"grade": True}
     why = "draw is missing, because its cell failed"
     assert reason([endless, missing], 1, 30) == f"{why}: stopped after 30 s: an endless loop?"
     assert reason([wrong, other, missing], 2, 30) == f"{why} in line 1: SyntaxError: invalid syntax (x.py, line 1)"
     assert reason([endless, other, missing], 2, 30) == "NameError: name 'draw' is not defined"
+    assert reason([test, missing], 1, 30) == "NameError: name 'draw' is not defined"
     assert reason([endless], 0, 7) == "stopped after 7 s: an endless loop?"
 
 

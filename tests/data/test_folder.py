@@ -411,9 +411,9 @@ def test_every_orientation_is_undone(tmp_path, orientation):
     assert np.array_equal(data.folder(tmp_path).train.x[0, 0].numpy(), upright)
 
 
-@pytest.mark.parametrize("options", [{}, {"size": (3, 64, 64)}, {"skip_unreadable": True}])
+@pytest.mark.parametrize("options", [{}, {"size": (3, 256, 256)}, {"skip_unreadable": True}])
 def test_pixels_are_in_memory_once(tmp_path, options):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     for k in range(60):
         (tmp_path / "ab"[k % 2]).mkdir(exist_ok=True)
         Image.fromarray(noise).save(tmp_path / "ab"[k % 2] / f"{k}.bmp")
