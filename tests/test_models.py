@@ -10,7 +10,7 @@ from torch import nn
 
 from lecturekit import GenerativeModel, LatentVariableModel, Player, fit
 from lecturekit.adversarial import DCGAN, GAN, LAPGAN, WGAN, CycleGAN, dcgan
-from lecturekit.belief import BeliefNet, SigmoidBeliefNet
+from lecturekit.belief import RBM, BeliefNet, SigmoidBeliefNet
 from lecturekit.belief.estimators import ESTIMATORS
 from lecturekit.exact import NICE, Glow, PixelRNN, RealNVP
 from lecturekit.variational import (
@@ -100,6 +100,17 @@ MODELS = {
         )
         for name in ESTIMATORS
     },
+    **{
+        f"rbm-{gradient}": (
+            lambda gradient=gradient: RBM((1, 4, 3), 3, gradient=gradient, chains=6, temperatures=3, sweeps=9),
+            BITS,
+        )
+        for gradient in ("cd", "pcd", "tempered")
+    },
+    "rbm-gaussian": (
+        lambda: RBM((3,), 4, visible="gaussian", centred=True, chains=6, sweeps=9),
+        torch.randn(16, 3, generator=RANDOM),
+    ),
     **{
         f"gan-{game}": (
             lambda game=game: GAN((3,), latent=2, hidden=4, game=game, turns=2),

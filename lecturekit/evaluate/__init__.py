@@ -3,6 +3,7 @@
 from lecturekit.evaluate import divergences
 from lecturekit.evaluate.features import FeatureNetwork, network
 from lecturekit.evaluate.likelihood import Estimate, active_units, importance_bound, log_likelihood
+from lecturekit.evaluate.partition import LogZ, log_partition, log_ratio
 from lecturekit.evaluate.samples import (
     Features,
     Modes,
@@ -22,6 +23,7 @@ __all__ = [
     "Estimate",
     "FeatureNetwork",
     "Features",
+    "LogZ",
     "Modes",
     "Score",
     "Transport",
@@ -34,6 +36,8 @@ __all__ = [
     "kernel_distance",
     "kernel_distance_of_subsets",
     "log_likelihood",
+    "log_partition",
+    "log_ratio",
     "modes_covered",
     "network",
     "optimal_transport",
