@@ -173,12 +173,14 @@ def plane(
     latents: int = 2,
     limit: float = 3.0,
     limits: tuple[float, float] = (0, 1),
+    name: str = "z",
 ) -> Panel:
     """Explore a latent space: two latents on sliders, where that is on a map, and what the decoder draws there.
 
     decode: (1, latent), float32 on the CPU, -> an image (1, C, H, W). codes: of data, for the map, on which `labels` stand
     in place of dots; it starts at the first. With more than two latents one chooses which two move, and the others
     stay. latents: how many, where no codes say it. limit: how far the sliders go. limits: values shown as black and white.
+    name: what the latents are called, before their number.
     """
     import ipywidgets
 
@@ -214,17 +216,17 @@ def plane(
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
 
     # Each of the two directions moves one latent, by its slider; with two latents there is nothing to choose.
-    options = [(f"z{i + 1}", i) for i in range(latents)]
+    options = [(f"{name}{i + 1}", i) for i in range(latents)]
     which = [ipywidgets.Dropdown(options=options, value=k) for k in range(2)]
     sliders = [_slider(-limit, limit, z[0, k].item()) for k in range(2)]
-    _named({f"z{k + 1}": slider for k, slider in enumerate(sliders)})
+    _named({f"{name}{k + 1}": slider for k, slider in enumerate(sliders)})
     _named(dict(zip(("to the right", "upwards"), which, strict=True)))
 
     def choose(k: int, old: int) -> None:
         i = which[k].value
         if i == which[1 - k].value:
             which[1 - k].value = old
-        sliders[k].description = sliders[k].tooltip = f"z{i + 1}"
+        sliders[k].description = sliders[k].tooltip = f"{name}{i + 1}"
         sliders[k].value = z[0, i].item()
 
     def move(k: int) -> None:
@@ -241,7 +243,7 @@ def plane(
         if pair not in drawn:  # a figure takes matplotlib longer than a hand on a slider waits
             for cloud, (some, _) in zip(clouds, kinds.values(), strict=True):
                 cloud.set_offsets(points[some][:, pair])
-            axis.set(xlabel=f"$z_{{{pair[0] + 1}}}$", ylabel=f"$z_{{{pair[1] + 1}}}$")
+            axis.set(xlabel=f"${name}_{{{pair[0] + 1}}}$", ylabel=f"${name}_{{{pair[1] + 1}}}$")
             drawn.clear()
             drawn[pair] = _pixels(figure)
         return drawn[pair].copy()
@@ -257,13 +259,13 @@ def plane(
         sheet[distance < 5.5] = [*bytes.fromhex(COLOURS["red"][1:]), 255]
         picture = Image.fromarray((_tiles(_decoded(decode, z.clone(), limits), 1) * 255).round().astype(np.uint8))
         picture = picture.resize((side * picture.width // picture.height, side), Image.Resampling.NEAREST)
-        at = ", ".join(f"z{i + 1} = {value:.1f}" for i, value in zip(pair, here, strict=True))
+        at = ", ".join(f"{name}{i + 1} = {value:.1f}" for i, value in zip(pair, here, strict=True))
         words = f"A point on the latent plane, {at}, and the picture that is decoded there."
         gap = np.zeros((side, 16, 4), np.uint8)
         return np.concatenate([sheet, gap, np.asarray(picture)], axis=1), words
 
     if latents == 2:
-        return Panel({"z1": sliders[0], "z2": sliders[1]}, draw)
+        return Panel({f"{name}1": sliders[0], f"{name}2": sliders[1]}, draw)
     first, second = zip(which, sliders, strict=True)
     names = ("to the right", "slider to the right", "upwards", "slider upwards")
     return Panel(dict(zip(names, (*first, *second), strict=True)), draw)
