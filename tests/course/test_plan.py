@@ -42,7 +42,19 @@ def test_the_course_has_thirteen_even_weeks():
         weeks.setdefault(chapter.week, []).append(chapter.hours)
     assert sorted(weeks) == list(range(1, 14))
     for hours in weeks.values():
-        assert [sum(column) for column in zip(*hours, strict=True)] == [2, 2, 4]
+        lecture, lab, home = (sum(column) for column in zip(*hours, strict=True))
+        assert (lecture, lab) == (2, 2) and home >= 4
+
+
+def test_there_is_time_to_read_a_chapter_and_to_finish_its_lab():
+    for number, chapter in COURSE.chapters.items():
+        if chapter.lab:
+            head = nbformat.read(
+                profiles.ROOT / f"labs/solutions/{chapter.lab}/{chapter.lab}.ipynb", as_version=4
+            ).cells[0]
+            minutes = sum(map(int, re.findall(r"(\d+) min \|", head.source)))
+            _, lab, home = chapter.hours
+            assert minutes > 60 and 60 * (lab + home) >= minutes + chapter.minutes, number
 
 
 @pytest.mark.parametrize("track", COURSE.tracks)
