@@ -181,6 +181,14 @@ def suspicious(submitted: NotebookNode, relied_on: set[str]) -> list[str]:
             imported |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
             for name in sets & relied_on - imported:
                 found.setdefault(f"sets {name}", next((line for line in lines if re.search(rf"\b{name}\b", line)), ""))
+            local = {}  # by node, the names that are variables of a function around it
+            for function in (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+                inside = list(ast.walk(function))
+                own = {node.arg for node in inside if isinstance(node, ast.arg)}
+                own |= {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+                own -= {name for node in inside if isinstance(node, ast.Global) for name in node.names}
+                for node in inside:
+                    local.setdefault(node, set()).update(own)
             for node in nodes:
                 name, what = getattr(node, "id", getattr(node, "attr", None)), None
                 if name in SUSPECT and (name, type(node)) != ("eval", ast.Attribute):  # a network's mode, net.eval()
@@ -189,7 +197,7 @@ def suspicious(submitted: NotebookNode, relied_on: set[str]) -> list[str]:
                     root = node
                     while isinstance(root, ast.Attribute | ast.Subscript):
                         root = root.value
-                    if isinstance(root, ast.Name) and root.id in imported | relied_on:
+                    if isinstance(root, ast.Name) and root.id in (imported | relied_on) - local.get(node, set()):
                         what = f"changes {ast.unparse(node)}"
                 if what:
                     found.setdefault(what, lines[node.lineno - 1])

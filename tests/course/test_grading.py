@@ -233,6 +233,17 @@ def test_habits_are_no_reason_to_look_and_what_is_one_is_quoted():
     assert "sets check: check = print" in suspicious(notebook, {"check"})
 
 
+def test_a_variable_of_a_function_is_not_what_the_tests_rely_on():
+    def look(text):
+        return suspicious(v4.new_notebook(cells=[v4.new_code_cell(text)]), {"step"})
+
+    assert look("def train(a, b):\n    for step in (a, b):\n        step.param_groups[0]['lr'] = 0.1") == []
+    assert look("def train(step):\n    step.rate = 0.1") == []
+    assert look("def train(x):\n    step.rate = x") == ["changes step.rate: step.rate = x"]
+    assert look("def train(x):\n    global step\n    step = x\n    step.rate = x")[-1].startswith("changes step.rate")
+    assert look("step.rate = 1") == ["changes step.rate: step.rate = 1"]
+
+
 @pytest.mark.parametrize(
     "content, said",
     [
