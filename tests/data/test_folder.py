@@ -509,7 +509,7 @@ def test_a_reader_that_is_killed_is_said_once(classes):
     with pytest.raises(data.DataError, match="processes that read images failed .*fewer workers=") as kept:
         for _ in range(10**5):
             next(batches)
-    for _ in range(200):  # the other one ends soon, although the error is kept: its end would be another error
+    for _ in range(1200):  # the other one ends soon, although the error is kept: its end would be another error
         if not multiprocessing.active_children():
             break
         time.sleep(0.05)
