@@ -4,10 +4,11 @@
 
 Rows: whole-10 and window-10, ten strokes without attention and with windows of 2 x 2 (read) and 5 x 5 (write), LSTMs of 256
 units; whole-64 and window-64, the paper's 64 strokes, for a GPU. 100 latent numbers a stroke. With windows the KL term is
-warmed up over the first quarter of the training and the first canvas is the mean digit (section 12 of chapter 25 shows why). 60 000 training images, Adam with a
-rate that falls to 0 along half a cosine. The command may be stopped at any moment and repeated: it resumes. Training time is that
-of training alone. Test images are binarized once, with a seed. "nll_by_elbo" is minus the ELBO, of one path for each of all
-10 000 test images; "nll_by_bound" minus L_k on 1 000 of them. The result is added to benchmarks/results/draw.json.
+warmed up over the first quarter of the training, and the first canvas is the mean digit (chapter 25, section 12, shows why).
+60 000 training images, Adam with a rate that falls to 0 along half a cosine. The command may be stopped at any moment and
+repeated: it resumes. Training time is that of training alone. Test images are binarized once, with a seed. "nll_by_elbo" is
+minus the ELBO, of one path for each of all 10 000 test images; "nll_by_bound" minus L_k on 1 000 of them. The result is added
+to benchmarks/results/draw.json.
 
 [1] Gregor, Danihelka, Graves, Rezende, Wierstra (2015). DRAW: A Recurrent Neural Network For Image Generation. arXiv:1502.04623
 """
@@ -39,9 +40,7 @@ class Row(DRAW):
 
     def loss(self, batch):
         terms = super().loss(batch)
-        if not self.warm_up:
-            return terms
-        weight = (batch.progress / self.warm_up).clamp(max=1)
+        weight = (batch.progress / self.warm_up).clamp(max=1) if self.warm_up else 1.0
         return {**terms, "loss": weight * terms["kl"] - terms["reconstruction"], "bound": terms["loss"]}
 
     def players(self):
@@ -77,7 +76,6 @@ def main():
     once = importance_bound(model, x, k=1)
     chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:1000]
     bound = importance_bound(model, x[chosen], k=10 if options.trial else options.k)
-    key = "model/bound" if model.warm_up else "model/loss"
     result = {
         "row": options.row,
         "data": "MNIST, all 60 000 for training, binarized anew in every epoch; the test images once, with a seed",
@@ -94,7 +92,7 @@ def main():
         "batch": batch,
         "rate": rate,
         "warm_up": model.warm_up,
-        "training_elbo_last_epoch": round(-sum(last := history[key][-(60_000 // batch) :]) / len(last), 2),
+        "training_elbo_last_epoch": round(-sum(last := history["model/bound"][-(60_000 // batch) :]) / len(last), 2),
     }
     report("draw", result, history, options)
 
